@@ -1,0 +1,22 @@
+/** Time as code sees it, injected where behaviour depends on it. Milliseconds. */
+export interface Clock {
+  /** Epoch milliseconds; may jump when the machine's clock is set. */
+  now(): number
+  /** Monotonic milliseconds: for measuring and for timeouts. */
+  monotonic(): number
+  setTimer(callback: () => void, delayMs: number): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+/** The machine's own clock. Its timers keep the process alive until cancelled or fired. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimer(callback, delayMs) {
+    const handle = setTimeout(callback, delayMs)
+    return { cancel: () => clearTimeout(handle) }
+  },
+}

@@ -1,3 +1,7 @@
 export * from './clock.ts'
 export * from './errors.ts'
 export type * from './transport.ts'
+export type { Codec } from './codec/codec.ts'
+export { codecSet, type CodecSet } from './codec/codec-set.ts'
+export { json } from './codec/json-codec.ts'
+export { isBinary, raw } from './codec/raw-codec.ts'

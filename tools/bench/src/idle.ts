@@ -1,0 +1,59 @@
+import { Seat } from './seat.ts'
+import { startServer } from './server.ts'
+import { loadContender } from './contenders/index.ts'
+import { type Report, reportOf } from './report.ts'
+import type { Measure } from './contest.ts'
+import type { Scenario } from './scenarios.ts'
+
+export const idleScenario: Scenario = {
+  name: 'idle-10k',
+  what: 'broker memory per idle connection at 10,000',
+  unit: 'bytes/connection',
+  better: 'less',
+  // The bar is a size, 16 KiB, so the peer to beat is that limit.
+  peers: [],
+  bars: { limit: 1 },
+  roles: [{ role: 'idler', width: 1 }],
+  round: { size: 0, inFlight: 1, steps: 0 },
+  multiple: 1,
+}
+
+const connections = 10_000
+const limitBytes = 16 * 1024
+
+/** Memory of the broker's process before and after 10,000 connections, each round on a broker of its own. */
+export async function runIdle(rounds: number, say: (line: string) => void): Promise<Report> {
+  const measures = new Map<string, Measure[]>([
+    ['ours', []],
+    ['limit', []],
+  ])
+  for (let index = 0; index < rounds; index++) {
+    const value = await idleBytes()
+    say(`${idleScenario.name}: round ${index + 1} ours ${Math.round(value)} ${idleScenario.unit}`)
+    measures.get('ours')?.push({ value, seconds: 0, cpuUs: 0, p99: undefined })
+    measures.get('limit')?.push({ value: limitBytes, seconds: 0, cpuUs: 0, p99: undefined })
+  }
+  return reportOf(idleScenario, measures, {}, {})
+}
+
+async function idleBytes(): Promise<number> {
+  const contender = await loadContender('ours')
+  const server = await startServer(contender.server)
+  const seat = await Seat.open({ contender: 'ours', role: 'idler', url: server.url, width: 1 })
+  try {
+    // A first hundred warm the code up, so that compiled code is not counted as connections.
+    const warm = 100
+    await seat.round({ ...idleScenario.round, count: warm }, 60_000).done
+    const before = await server.rssBytes()
+    const more = await Seat.open({ contender: 'ours', role: 'idler', url: server.url, width: 1 })
+    try {
+      await more.round({ ...idleScenario.round, count: connections }, 120_000).done
+      return ((await server.rssBytes()) - before) / connections
+    } finally {
+      await more.close()
+    }
+  } finally {
+    await seat.close()
+    await server.close()
+  }
+}

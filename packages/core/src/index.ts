@@ -1,7 +1,76 @@
-export * from './clock.ts'
-export * from './errors.ts'
-export type * from './transport.ts'
 export type { Codec } from './codec/codec.ts'
 export { codecSet, type CodecSet } from './codec/codec-set.ts'
 export { json } from './codec/json-codec.ts'
 export { isBinary, raw } from './codec/raw-codec.ts'
+
+export type { Aether, AetherOptions, ChannelState, Ledger } from './app/aether.ts'
+export type { CallbackContext, CallbackTask, CallbackTaskOptions } from './callbacks/callback-task.ts'
+export type { AttachOptions, IfCapable, PerformOptions, Run, RunStatus, Settlement } from './client/run.ts'
+export { systemClock, type Clock, type Timer } from './clock.ts'
+export { exponential, fixed, type Backoff, type ExponentialOptions } from './define/backoff.ts'
+export { defineTask } from './define/define-task.ts'
+export type {
+  HandlerInput,
+  HandlerOutput,
+  ProgressInput,
+  Schema,
+  SchemaInput,
+  SchemaOutput,
+  TaskDefinition,
+  TaskDefinitionOptions,
+  TaskInput,
+  TaskOutput,
+  TaskProgress,
+} from './define/task-definition.ts'
+export {
+  AetherError,
+  errorCodes,
+  isAetherError,
+  type AetherErrorOptions,
+  type ErrorCode,
+  type ErrorShape,
+} from './errors.ts'
+export type { HeardEvent, ListenFunction, TaskEvent, TaskListenOptions } from './listen/listen.ts'
+export type { Call, Middleware } from './middleware/middleware.ts'
+export type {
+  Presence,
+  PresenceChange,
+  PresenceOptions,
+  TaskPresence,
+  WorkerPresence,
+} from './presence/presence.ts'
+export type {
+  AetherEvent,
+  CancelEvent,
+  Capabilities,
+  CodecName,
+  CompleteEvent,
+  Consumer,
+  ConsumeOptions,
+  Delivery,
+  EventAction,
+  EventFilter,
+  Listener,
+  Logger,
+  PresenceEvent,
+  Receipt,
+  ReleaseOptions,
+  Route,
+  StatusEvent,
+  TaskMessage,
+  TerminalStatus,
+  Transport,
+  TransportHost,
+  TransportState,
+  WaitOptions,
+} from './transport.ts'
+export type {
+  DrainOptions,
+  HandleOptions,
+  TaskContext,
+  TaskHandler,
+  Worker,
+  WorkerOptions,
+  WorkerState,
+  WorkerStats,
+} from './worker/worker.ts'

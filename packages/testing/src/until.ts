@@ -32,18 +32,10 @@ export async function until<T>(
   }
 }
 
-function timedOut(
-  options: UntilOptions,
-  timeoutMs: number,
-  condition: () => unknown,
-  cause: unknown,
-): Error {
+function timedOut(options: UntilOptions, timeoutMs: number, condition: () => unknown, cause: unknown): Error {
   const what = typeof options.what === 'function' ? options.what() : options.what
   const text = what ?? condition.toString().replaceAll(/\s+/g, ' ').slice(0, 160)
-  return new Error(
-    `not within ${String(timeoutMs)} ms: ${text}`,
-    cause === undefined ? undefined : { cause },
-  )
+  return new Error(`not within ${String(timeoutMs)} ms: ${text}`, cause === undefined ? undefined : { cause })
 }
 
 /** Lets time pass: to poll with, or to show that something does *not* happen for a while; never to wait for what has a condition. */

@@ -1,3 +1,5 @@
+import { hrtime } from 'node:process'
+
 import type { ErrorCode, TerminalStatus } from '@aether/core'
 
 /**
@@ -115,5 +117,5 @@ export type RecordEntry =
 
 /** The machine's monotonic clock in milliseconds, the same in every process of one machine. */
 export function monotonicNow(): number {
-  return Number(process.hrtime.bigint()) / 1e6
+  return Number(hrtime.bigint()) / 1e6
 }

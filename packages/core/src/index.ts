@@ -74,3 +74,17 @@ export type {
   WorkerState,
   WorkerStats,
 } from './worker/worker.ts'
+export { matchesFilter } from './topic/event-filter.ts'
+export { checkName, isName, maxNameLength, type NameKind } from './topic/names.ts'
+export { internRoute, routeCache, type RouteCache } from './topic/route-cache.ts'
+export {
+  checkRoute,
+  filterTopic,
+  parseTopic,
+  requireTopic,
+  routeKey,
+  sharedTopic,
+  topicOf,
+  type ParsedTopic,
+  type TopicAction,
+} from './topic/topic.ts'

@@ -39,3 +39,11 @@ export type { WorkerProcessOptions } from './worker/spawn-worker-process.ts'
 export { startWorkerInProcess } from './worker/start-worker-in-process.ts'
 export type { WorkerInProcessOptions } from './worker/start-worker-in-process.ts'
 export type { WorkerTransportModule } from './worker/worker-message.ts'
+export { createFaultProxy } from './fault-proxy/fault-proxy.ts'
+export type {
+  FaultProxy,
+  FaultProxyOptions,
+  FaultProxyStats,
+  ProxyFaults,
+} from './fault-proxy/fault-proxy.ts'
+export type { DirectionFaults } from './fault-proxy/fault-pipe.ts'

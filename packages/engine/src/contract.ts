@@ -57,7 +57,14 @@ export interface TaskSpec<B> {
   readonly waitForWorkers: boolean
 }
 
-export type SendResult = 'accepted' | 'deduplicated' | 'workers-none' | 'queue-full' | 'bytes-full' | 'routes-full' | 'watchers-full'
+export type SendResult =
+  | 'accepted'
+  | 'deduplicated'
+  | 'workers-none'
+  | 'queue-full'
+  | 'bytes-full'
+  | 'routes-full'
+  | 'watchers-full'
 
 export type SettleResult = 'ok' | 'lease-lost'
 
@@ -182,9 +189,19 @@ export interface Engine<B, R, W, O> {
   watchers(lease: number, owner: O): Iterable<W> | undefined
   lease(id: number): Lease<B, O> | undefined
   renew(lease: number, owner: O): SettleResult
-  ack(lease: number, owner: O, outcome: Outcome, result: R, options?: { readonly deadLetter?: boolean; readonly error?: unknown }): SettleResult
+  ack(
+    lease: number,
+    owner: O,
+    outcome: Outcome,
+    result: R,
+    options?: { readonly deadLetter?: boolean; readonly error?: unknown },
+  ): SettleResult
   /** Returns a task; `failed` counts against its attempts, and past the last it is dead-lettered and settled as failed. */
-  release(lease: number, owner: O, options: { readonly delayMs: number; readonly failed: boolean; readonly error?: unknown }): SettleResult
+  release(
+    lease: number,
+    owner: O,
+    options: { readonly delayMs: number; readonly failed: boolean; readonly error?: unknown },
+  ): SettleResult
   /** Ends what is due: leases, delays, time to live, deadlines, remembered results, groups. */
   tick(): void
   /** Engine-clock time of the next due step; Infinity when there is none. */

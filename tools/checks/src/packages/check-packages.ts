@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Finding } from '../finding.ts'
+import { publishable, readWorkspace, type WorkspacePackage } from '../workspace.ts'
+import { checkTarballFiles } from './tarball-files.ts'
+
+interface Tarball {
+  readonly path: string
+  readonly files: readonly string[]
+}
+
+/** Packs every package that is published, and holds the tarball against publint, attw and our own list of what belongs in it. */
+export async function checkPackages(root: string): Promise<readonly Finding[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'aether-packages-'))
+  try {
+    const findings: Finding[] = []
+    for (const each of publishable(readWorkspace(root))) findings.push(...(await checkPackage(each, folder)))
+    return findings
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function checkPackage(each: WorkspacePackage, folder: string): Promise<readonly Finding[]> {
+  const tarball = await pack(each, folder)
+  const object = (rule: string, message: string): Finding => ({
+    rule,
+    file: `${each.path}/package.json`,
+    message,
+  })
+  const findings = checkTarballFiles(each.manifest, tarball.files).map((message) =>
+    object('tarball', message),
+  )
+  const [publint, attw] = await Promise.all([
+    run(process.execPath, [commandOf('publint', 'publint'), 'run', tarball.path, '--strict'], each.folder),
+    run(
+      process.execPath,
+      [
+        commandOf('@arethetypeswrong/cli', 'attw'),
+        tarball.path,
+        '--profile',
+        'esm-only',
+        '--no-emoji',
+        '--no-color',
+      ],
+      each.folder,
+    ),
+  ])
+  if (publint.code !== 0) findings.push(object('publint', `publint objects:\n${publint.output}`))
+  if (attw.code !== 0) findings.push(object('attw', `attw objects:\n${attw.output}`))
+  return findings
+}
+
+async function pack(each: WorkspacePackage, folder: string): Promise<Tarball> {
+  const { code, output } = await run('pnpm', ['pack', '--json', '--pack-destination', folder], each.folder)
+  if (code !== 0) throw new Error(`${each.path} cannot be packed:\n${output}`)
+  const packed = JSON.parse(output.slice(output.indexOf('{'))) as {
+    readonly filename: string
+    readonly files: readonly { readonly path: string }[]
+  }
+  return { path: packed.filename, files: packed.files.map((file) => file.path) }
+}
+
+/** The script behind a command of a package that we depend on. */
+function commandOf(name: string, command: string): string {
+  const manifestPath = packageManifest(name)
+  const { bin } = createRequire(import.meta.url)(manifestPath) as {
+    readonly bin: string | Readonly<Record<string, string>>
+  }
+  const script = typeof bin === 'string' ? bin : bin[command]
+  if (script === undefined) throw new Error(`${name} has no command ${command}`)
+  return join(dirname(manifestPath), script)
+}
+
+function packageManifest(name: string): string {
+  return fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url))
+}
+
+function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ readonly code: number; readonly output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+  })
+}

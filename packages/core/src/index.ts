@@ -88,3 +88,22 @@ export {
   type ParsedTopic,
   type TopicAction,
 } from './topic/topic.ts'
+export type { EnvelopeFields, Parcel } from './envelope/envelope.ts'
+export { eventFromParcel, eventToParcel } from './envelope/event-envelope.ts'
+export { decodeHeaders, encodeHeaders, type HeaderMessage } from './envelope/header-envelope.ts'
+export { decodeEnvelope, encodeEnvelope } from './envelope/json-envelope.ts'
+export { signalFromParcel, signalToParcel } from './envelope/signal-envelope.ts'
+export { taskFromParcel, taskToParcel, type Address, type TaskDefaults } from './envelope/task-envelope.ts'
+export {
+  everyone,
+  type CallerSignalKind,
+  type Offer,
+  type QuerySignalKind,
+  type Relay,
+  type RelayCapabilities,
+  type RelayHost,
+  type SendOutcome,
+  type Signal,
+  type SignalKind,
+  type WorkerSignalKind,
+} from './lease/relay.ts'

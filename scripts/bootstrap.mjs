@@ -51,7 +51,8 @@ function checkNode() {
 
 /** Nothing waits for a phone home, and flags that npm took for itself do not reach the tools. */
 function quietEnvironment() {
-  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1' }
+  const quiet = { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1' }
+  const env = { ...process.env, ...quiet, AETHER_NODE: process.version }
   for (const name of ['npm_config_json', 'npm_config_kill', 'npm_config_loglevel']) delete env[name]
   return env
 }
@@ -65,7 +66,8 @@ async function install(env) {
     cwd: root,
     env: { ...env, CI: 'true' },
   })
-  if (code !== 0) throw new Advice(`The dependencies could not be installed: ${diagnose(output)}\n\n${tail(output)}`)
+  if (code !== 0)
+    throw new Advice(`The dependencies could not be installed: ${diagnose(output)}\n\n${tail(output)}`)
   const stamp = { pnpmBin, fingerprint: fingerprint() }
   mkdirSync(dirname(stampPath), { recursive: true })
   writeFileSync(stampPath, JSON.stringify(stamp))
@@ -74,12 +76,26 @@ async function install(env) {
 
 /** Has npx fetch the pinned pnpm, and says in which folder its command is: the first of the PATH that npx gives. */
 async function locatePnpm(/** @type {NodeJS.ProcessEnv} */ env) {
-  const args = ['--yes', '--loglevel=error', `--package=${pnpm}`, '--', process.execPath, '-p', '`PATH=${process.env.PATH}`']
-  const { code, output } = await run('npx', process.platform === 'win32' ? args.map((arg) => JSON.stringify(arg)) : args, {
-    cwd: root,
-    env,
-  }).catch(() => {
-    throw new Advice('npx is missing. It is a part of npm: install Node.js with npm from https://nodejs.org/ (Debian: `apt install npm`).')
+  const args = [
+    '--yes',
+    '--loglevel=error',
+    `--package=${pnpm}`,
+    '--',
+    process.execPath,
+    '-p',
+    '`PATH=${process.env.PATH}`',
+  ]
+  const { code, output } = await run(
+    'npx',
+    process.platform === 'win32' ? args.map((arg) => JSON.stringify(arg)) : args,
+    {
+      cwd: root,
+      env,
+    },
+  ).catch(() => {
+    throw new Advice(
+      'npx is missing. It is a part of npm: install Node.js with npm from https://nodejs.org/ (Debian: `apt install npm`).',
+    )
   })
   const path = /^PATH=(.*)$/m.exec(output)?.[1] ?? ''
   const found = path.split(delimiter).find((folder) => existsSync(join(folder, executable)))
@@ -89,14 +105,19 @@ async function locatePnpm(/** @type {NodeJS.ProcessEnv} */ env) {
 
 /** @param {string} output */
 function diagnose(output) {
-  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|META_FETCH|ERR_SOCKET|network|dns error/i.test(output)) {
+  if (
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|META_FETCH|ERR_SOCKET|network|dns error/i.test(
+      output,
+    )
+  ) {
     return 'the npm registry cannot be reached. Check the connection (`npm ping`), or set a registry that can be (`npm config set registry URL`).'
   }
   if (/OUTDATED_LOCKFILE|FROZEN_LOCKFILE/.test(output)) {
     return `pnpm-lock.yaml does not fit the package.json files. \`npx -y ${pnpm} install\` brings it up to date.`
   }
   if (/ENOSPC/.test(output)) return 'the disk is full.'
-  if (/EACCES|EPERM|EROFS/.test(output)) return `this user may not write there. \`ls -ld ${root} "$HOME"\` shows to whom it belongs.`
+  if (/EACCES|EPERM|EROFS/.test(output))
+    return `this user may not write there. \`ls -ld ${root} "$HOME"\` shows to whom it belongs.`
   return `\`npx -y ${pnpm} install --frozen-lockfile\` shows all of it.`
 }
 
@@ -122,7 +143,9 @@ function isCurrent(stamp) {
 
 /** Of all that decides what an installation holds. */
 function fingerprint() {
-  const hash = createHash('sha256').update(`${pnpm} ${process.version} ${process.platform} ${process.arch} ${root}`)
+  const hash = createHash('sha256').update(
+    `${pnpm} ${process.version} ${process.platform} ${process.arch} ${root}`,
+  )
   for (const folder of [root, ...packageFolders()]) hash.update(readFileSync(join(folder, 'package.json')))
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) hash.update(readFileSync(join(root, file)))
   return hash.digest('hex')

@@ -21,7 +21,10 @@ export async function build(env) {
     const before = fingerprint()
     const args = ['run', 'build', '--output-logs=errors-only', '--log-order=grouped', '--ui=stream']
     const { code, output } = await run('turbo', args, { cwd: root, env })
-    if (code !== 0) throw new Advice(`${output.trim()}\n\nThe build failed: mend what is named above; \`npm run build\` repeats it.`)
+    if (code !== 0)
+      throw new Advice(
+        `${output.trim()}\n\nThe build failed: mend what is named above; \`npm run build\` repeats it.`,
+      )
     writeFileSync(stampPath, JSON.stringify({ fingerprint: before }))
   })
 }
@@ -49,7 +52,8 @@ function fingerprint() {
     const { size, mtimeMs } = statSync(path)
     hash.update(`${path} ${size} ${mtimeMs}\n`)
   }
-  for (const name of ['tsconfig.base.json', 'tsconfig.package.json', 'turbo.json', 'pnpm-lock.yaml']) add(join(root, name))
+  for (const name of ['tsconfig.base.json', 'tsconfig.package.json', 'turbo.json', 'pnpm-lock.yaml'])
+    add(join(root, name))
   for (const folder of buildable()) {
     for (const name of ['package.json', 'tsconfig.json']) add(join(folder, name))
     const files = readdirSync(join(folder, 'src'), { recursive: true, withFileTypes: true })

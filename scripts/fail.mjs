@@ -9,6 +9,7 @@ export class Advice extends Error {}
  * @returns {never}
  */
 export function fail(error) {
-  process.stderr.write(error instanceof Advice ? `\n${error.message}\n` : `\n${error instanceof Error ? error.stack : error}\n`)
+  const text = error instanceof Advice ? error.message : error instanceof Error ? error.stack : String(error)
+  process.stderr.write(`\n${text}\n`)
   process.exit(1)
 }

@@ -13,13 +13,18 @@ async function main() {
   const env = await bootstrap()
   await build(env)
   const job = join(root, 'tools', 'digest', 'dist', 'main.js')
-  if (!existsSync(job)) throw new Advice(`${job} is missing though the build succeeded: \`git status tools/digest\` shows what was removed.`)
+  if (!existsSync(job))
+    throw new Advice(
+      `${job} is missing though the build succeeded: \`git status tools/digest\` shows what was removed.`,
+    )
   return runAttached(process.execPath, [job, ...jobArguments()], { cwd: root, env })
 }
 
 function jobArguments() {
   const given = process.argv.slice(2)
-  const swallowed = flags.filter((flag) => process.env[`npm_config_${flag}`] === 'true' && !given.includes(`--${flag}`))
+  const swallowed = flags.filter(
+    (flag) => process.env[`npm_config_${flag}`] === 'true' && !given.includes(`--${flag}`),
+  )
   // npm runs scripts in the root of the workspace; a folder is meant as seen from where the command was typed.
   const from = process.env.INIT_CWD ?? process.cwd()
   const args = given.map((arg) => (arg.startsWith('-') ? arg : resolve(from, arg)))

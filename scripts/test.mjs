@@ -49,7 +49,14 @@ async function isBuilt(/** @type {NodeJS.ProcessEnv} */ env) {
 
 /** @param {NodeJS.ProcessEnv} env @param {readonly string[]} tasks */
 function turbo(env, tasks) {
-  const args = ['run', ...tasks, '--continue=dependencies-successful', '--output-logs=new-only', '--log-order=grouped', '--ui=stream']
+  const args = [
+    'run',
+    ...tasks,
+    '--continue=dependencies-successful',
+    '--output-logs=new-only',
+    '--log-order=grouped',
+    '--ui=stream',
+  ]
   return runAttached('turbo', args, { cwd: root, env, input: 'ignore' })
 }
 

@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import type { Finding } from '../finding.ts'
 import { publishable, readWorkspace, type WorkspacePackage } from '../workspace.ts'
 import { checkTarballFiles } from './tarball-files.ts'
@@ -35,20 +33,10 @@ async function checkPackage(each: WorkspacePackage, folder: string): Promise<rea
   const findings = checkTarballFiles(each.manifest, tarball.files).map((message) =>
     object('tarball', message),
   )
+  // Both commands are on the PATH, since a package script runs this.
   const [publint, attw] = await Promise.all([
-    run(process.execPath, [commandOf('publint', 'publint'), 'run', tarball.path, '--strict'], each.folder),
-    run(
-      process.execPath,
-      [
-        commandOf('@arethetypeswrong/cli', 'attw'),
-        tarball.path,
-        '--profile',
-        'esm-only',
-        '--no-emoji',
-        '--no-color',
-      ],
-      each.folder,
-    ),
+    run('publint', ['run', tarball.path, '--strict'], each.folder),
+    run('attw', [tarball.path, '--profile', 'esm-only', '--no-emoji', '--no-color'], each.folder),
   ])
   if (publint.code !== 0) findings.push(object('publint', `publint objects:\n${publint.output}`))
   if (attw.code !== 0) findings.push(object('attw', `attw objects:\n${attw.output}`))
@@ -63,21 +51,6 @@ async function pack(each: WorkspacePackage, folder: string): Promise<Tarball> {
     readonly files: readonly { readonly path: string }[]
   }
   return { path: packed.filename, files: packed.files.map((file) => file.path) }
-}
-
-/** The script behind a command of a package that we depend on. */
-function commandOf(name: string, command: string): string {
-  const manifestPath = packageManifest(name)
-  const { bin } = createRequire(import.meta.url)(manifestPath) as {
-    readonly bin: string | Readonly<Record<string, string>>
-  }
-  const script = typeof bin === 'string' ? bin : bin[command]
-  if (script === undefined) throw new Error(`${name} has no command ${command}`)
-  return join(dirname(manifestPath), script)
-}
-
-function packageManifest(name: string): string {
-  return fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url))
 }
 
 function run(

@@ -4,15 +4,15 @@
  */
 
 export interface EngineLimits {
-  /** Waiting tasks per queue (route and workgroup). @default 100_000 */
+  /** Waiting tasks per queue (route and workgroup), delayed ones included; what returns is never refused. @default 100_000 */
   readonly maxQueued: number
-  /** Bytes of all bodies held. @default 1 GiB */
+  /** Bytes of all bodies held; dead letters give way to new tasks, oldest first. @default 1 GiB */
   readonly maxBytes: number
-  /** Distinct routes known at a time; a route without tasks and consumers is forgotten. @default 10_000 */
+  /** Distinct routes known at a time; a new one takes the place of the one that has been without tasks for longest. @default 10_000 */
   readonly maxRoutes: number
   /** Finished tasks remembered for deduplication and `attach`. @default 100_000 */
   readonly maxResults: number
-  /** How long a finished task is remembered. @default 300_000 */
+  /** How long a finished task is remembered; longer while another workgroup still works on it. @default 300_000 */
   readonly resultTtlMs: number
   /** Dead letters kept; the oldest go first and are counted. @default 10_000 */
   readonly maxDeadLetters: number
@@ -48,7 +48,7 @@ export interface TaskSpec<B> {
   /** 0 (last) to 9 (first). */
   readonly priority: number
   readonly delayMs: number
-  /** 0: none. */
+  /** How long it may wait for its first delivery, once its delay is over; 0: as long as its deadline. */
   readonly ttlMs: number
   /** 0: none. */
   readonly deadlineMs: number
@@ -76,6 +76,8 @@ export type EngineReason = 'cancelled' | 'queue-ttl' | 'deadline' | 'attempts-ex
 /** How a task ended in the workgroup its caller named. */
 export interface Settlement<R> {
   readonly tid: string
+  readonly route: string
+  readonly workgroup: string
   readonly outcome: Outcome
   /** The attempt that ended it; 0 when no worker ever had it. */
   readonly attempt: number
@@ -121,8 +123,8 @@ export interface DeadLetter<B> {
 /** Where the effects of a command go, synchronously, while the command runs. An effect must not call back into the engine. */
 export interface Effects<B, R, W, O> {
   deliver(lease: Lease<B, O>): void
-  /** The lease ended without its consumer's word: stop working on it. */
-  revoke(lease: Lease<B, O>, reason: RevokeReason): void
+  /** The lease ended without its consumer's word: stop working on it. `cancelReason` is what `cancel` said. */
+  revoke(lease: Lease<B, O>, reason: RevokeReason, cancelReason: string | undefined): void
   /** One call for each watcher of a task that ended in its named workgroup. */
   settled(watcher: W, settlement: Settlement<R>): void
   /** The task ended in a workgroup, named or observing: for those who listen to events. */
@@ -173,7 +175,7 @@ export interface EngineStats {
 export interface Engine<B, R, W, O> {
   /** Holds a task for each subscribed workgroup; `watcher`, if any, learns the settlement. A known tid attaches the watcher instead (at once settled, if over). */
   send(route: string, task: TaskSpec<B>, watcher: W | undefined): SendResult
-  /** False when the tid is unknown; otherwise the watcher learns the settlement, at once if it is over and remembered. */
+  /** False when the tid is unknown, or has all the watchers it may have; otherwise the watcher learns the settlement, at once if it is over and remembered. */
   attach(route: string, tid: string, watcher: W): boolean
   /** The watcher left. */
   detach(route: string, tid: string, watcher: W): void
@@ -183,7 +185,10 @@ export interface Engine<B, R, W, O> {
   consume(spec: ConsumerSpec<O>): number
   /** Stops new deliveries to a consumer; its leases stay valid. */
   closeConsumer(consumer: number): void
-  /** The owner is gone: its consumers close and its leases return at once, to be delivered elsewhere. */
+  /**
+   * The owner is gone: its consumers close and its leases return at once, to be delivered elsewhere. Like a lease that runs out, each counts as a failed
+   * attempt, so that a task which kills its workers ends as a dead letter. No `revoke`: there is nobody to tell.
+   */
   disconnect(owner: O): void
   /** Watchers of an open task held under this lease: where progress goes. Undefined when the lease is unknown or its workgroup only observes. */
   watchers(lease: number, owner: O): Iterable<W> | undefined
@@ -202,9 +207,9 @@ export interface Engine<B, R, W, O> {
     owner: O,
     options: { readonly delayMs: number; readonly failed: boolean; readonly error?: unknown },
   ): SettleResult
-  /** Ends what is due: leases, delays, time to live, deadlines, remembered results, groups. */
+  /** Ends what is due, never early and, called in time, at most 8 ms late: leases, delays, time to live, deadlines, remembered results, groups. */
   tick(): void
-  /** Engine-clock time of the next due step; Infinity when there is none. */
+  /** Engine-clock time from which `tick` has something to do (perhaps only to file a far timer more finely); Infinity when there is nothing. */
   nextTickAt(): number
   deadLetters(): Iterable<DeadLetter<B>>
   /** Takes a dead letter out, to send it again or drop it. */

@@ -59,6 +59,8 @@ export class Endings {
     task.open--
     const settlement: Settlement<unknown> = {
       tid: task.tid,
+      route: task.route.name,
+      workgroup: queue.workgroup,
       outcome: ending.outcome,
       attempt: entry.attempt,
       result: ending.result,
@@ -122,7 +124,7 @@ export class Endings {
       const { lease } = entry
       if (lease !== undefined) {
         this.#dispatcher.end(lease)
-        this.#effects.revoke(lease, revoke)
+        this.#effects.revoke(lease, revoke, ending.cancelReason)
         ;(freed ??= []).push(lease)
       } else if (entry.state === 'delayed') this.undelay(entry)
       else this.#dispatcher.withdraw(entry)

@@ -219,7 +219,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     const now = this.#now
     if (node.kind === 'task') this.#endings.finishAll(node, endedByDeadline, 'deadline', now)
     else if (node.kind === 'lease') {
-      this.#effects.revoke(node, 'lease-lost')
+      this.#effects.revoke(node, 'lease-lost', undefined)
       this.#lose(node, now)
     } else if (node.state === 'delayed') {
       this.#endings.undelay(node)

@@ -18,6 +18,8 @@ describe('send, deliver, ack', () => {
     expect(h.engine.ack(h.last().id, 'a', 'succeed', 'done')).toBe('ok')
     const settlement = {
       tid: 't1',
+      route,
+      workgroup: 'workers',
       outcome: 'succeed',
       attempt: 1,
       result: 'done',

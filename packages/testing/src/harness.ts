@@ -98,6 +98,8 @@ export interface Environment<C extends Capabilities = Capabilities> {
   readonly engine?: EngineControl
   /** With `link`. */
   link?(transport: Transport): Link
+  /** Tids of the dead letters that the engine keeps, where the environment can look at them; then the suite does. */
+  deadLetters?(): Promise<readonly string[]>
   /** With `worker-*`. `record` takes what the worker saw, as it happens. */
   spawnWorker?(spec: WorkerSpec, record: (entry: RecordEntry) => void): Promise<WorkerHandle>
   /** Closes everything that this environment opened. Idempotent. */

@@ -1,0 +1,107 @@
+import { expect } from 'vitest'
+
+import type { EngineControl } from '../harness.ts'
+import { until } from '../until.ts'
+import { bounded, holds } from './expectations.ts'
+import { completeOf, routeOf, taskOf } from './messages.ts'
+import type { CaseContext, Suite } from './suite-case.ts'
+
+const patienceMs = 20_000
+
+export const engineFaults: Suite = {
+  name: 'engine faults',
+  cases: [
+    {
+      name: 'a frozen engine: calls are answered once it goes on',
+      faults: ['engine-freeze'],
+      timeoutMs: 60_000,
+      run: survivesFreeze,
+    },
+    {
+      name: 'a restarted engine: callers send again what is open, workers consume again, each once',
+      faults: ['engine-restart'],
+      timeoutMs: 60_000,
+      run: survivesRestart,
+    },
+    {
+      name: 'a restarted engine still has what it accepted, though its caller is gone',
+      faults: ['engine-restart'],
+      requires: ({ durable }) => durable,
+      timeoutMs: 60_000,
+      run: keepsAccepted,
+    },
+  ],
+}
+
+async function engineOf(context: CaseContext): Promise<EngineControl> {
+  const { engine } = await context.environment()
+  if (engine === undefined) throw new Error('a fault of the engine is declared, but the environment has none')
+  return engine
+}
+
+async function survivesFreeze(context: CaseContext): Promise<void> {
+  const caller = await context.peer()
+  const worker = await context.peer()
+  const route = routeOf(context.union)
+  const engine = await engineOf(context)
+  const inbox = await worker.consume(route, { leaseMs: 30_000 }, (delivery) => {
+    void delivery.ack(completeOf(delivery)).catch(() => undefined)
+  })
+  await engine.freeze()
+  context.defer(() => engine.thaw())
+  const tasks = Array.from({ length: 10 }, () => taskOf(route))
+  const sending = Promise.all(tasks.map((task) => caller.transport.send(task)))
+  await holds('nothing moves', () => inbox.deliveries.length === 0, 300)
+  await engine.thaw()
+  await bounded('sends to a frozen engine', sending, patienceMs)
+  for (const task of tasks) await caller.completion(task.tid, patienceMs)
+  await holds('once each', () => tasks.every(({ tid }) => caller.completions(tid).length === 1))
+}
+
+async function survivesRestart(context: CaseContext): Promise<void> {
+  const caller = await context.peer()
+  const worker = await context.peer()
+  const route = routeOf(context.union)
+  const engine = await engineOf(context)
+  const tasks = Array.from({ length: 10 }, () => taskOf(route, { attempts: 10 }))
+  for (const task of tasks) await caller.transport.send(task)
+  const inbox = await worker.consume(route, { credit: 2 })
+  await inbox.at(1)
+  await engine.kill()
+  await until(() => [caller, worker].every((peer) => peer.transport.state.status !== 'ready'), {
+    timeoutMs: patienceMs,
+  })
+  const before = inbox.deliveries.length
+  await engine.restart()
+  await until(() => [caller, worker].every((peer) => peer.transport.state.status === 'ready'), {
+    timeoutMs: patienceMs,
+  })
+  await until(() => inbox.deliveries.length >= before + 2, { timeoutMs: patienceMs })
+  await holds('the credit of one consumer', () => inbox.deliveries.length === before + 2, 200)
+  let settled = before
+  const settling = setInterval(() => {
+    for (const delivery of inbox.deliveries.slice(settled))
+      void delivery.ack(completeOf(delivery)).catch(() => undefined)
+    settled = inbox.deliveries.length
+  }, 5)
+  context.defer(() => clearInterval(settling))
+  for (const task of tasks) await caller.completion(task.tid, patienceMs)
+  await holds('once each', () => tasks.every(({ tid }) => caller.completions(tid).length === 1))
+  expect(tasks.every(({ tid }) => caller.completions(tid)[0]?.status === 'succeed')).toBe(true)
+}
+
+async function keepsAccepted(context: CaseContext): Promise<void> {
+  const caller = await context.peer()
+  const route = routeOf(context.union)
+  const engine = await engineOf(context)
+  const tasks = Array.from({ length: 10 }, () => taskOf(route))
+  for (const task of tasks) await caller.transport.send(task)
+  await caller.transport.close()
+  await engine.kill()
+  await engine.restart()
+  const worker = await context.peer()
+  const inbox = await worker.consume(route)
+  await until(() => tasks.every(({ tid }) => inbox.deliveries.some(({ task }) => task.tid === tid)), {
+    timeoutMs: patienceMs,
+  })
+}

@@ -56,7 +56,9 @@ function fingerprint() {
     add(join(root, name))
   for (const folder of buildable()) {
     for (const name of ['package.json', 'tsconfig.json']) add(join(folder, name))
-    const files = readdirSync(join(folder, 'src'), { recursive: true, withFileTypes: true })
+    const source = join(folder, 'src')
+    if (!existsSync(source)) continue
+    const files = readdirSync(source, { recursive: true, withFileTypes: true })
     for (const file of files.filter((entry) => entry.isFile())) add(join(file.parentPath, file.name))
   }
   return hash.digest('hex')

@@ -3,13 +3,29 @@
 /** What is missing, and which command provides it. */
 export class Advice extends Error {}
 
+/** What the system refuses, in words. */
+const refusals = {
+  EACCES: 'This user may not write there: `ls -ld` shows to whom it belongs.',
+  EPERM: 'This user may not do that there: `ls -ld` shows to whom it belongs.',
+  EROFS: 'The file system is read-only: clone the repository to a place that can be written.',
+  ENOSPC: 'The disk is full: `df -h .` shows it.',
+}
+
 /**
- * Ends the process with the message of an `Advice`; anything else is a bug of the scripts and keeps its stack.
+ * Ends the process with what the reader can do; only a bug of the scripts keeps its stack.
  * @param {unknown} error
  * @returns {never}
  */
 export function fail(error) {
-  const text = error instanceof Advice ? error.message : error instanceof Error ? error.stack : String(error)
-  process.stderr.write(`\n${text}\n`)
+  process.stderr.write(`\n${explain(error)}\n`)
   process.exit(1)
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  if (error instanceof Advice) return error.message
+  if (!(error instanceof Error)) return String(error)
+  const refusal =
+    refusals[/** @type {keyof typeof refusals} */ (/** @type {NodeJS.ErrnoException} */ (error).code)]
+  return refusal === undefined ? String(error.stack) : `${error.message}\n${refusal}`
 }

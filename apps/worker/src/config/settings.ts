@@ -28,8 +28,8 @@ export interface WorkerConfig {
   readonly context: string
   /** Tasks at a time. @default 16 */
   readonly concurrency: number
-  /** How long it holds a task without renewing. @default 30_000 */
-  readonly leaseMs: number
+  /** How long it holds a task without a sign of life. @default what the task's definition says */
+  readonly leaseMs: number | undefined
   /** How long a drain waits for running tasks before it aborts them. @default 25_000 */
   readonly graceMs: number
   /** The modules whose handlers it runs; in the environment separated by commas, or as JSON. */
@@ -97,7 +97,7 @@ export const settings: Settings = {
   workgroup: { form: 'text', schema: name.default('workers') },
   context: { form: 'text', schema: z.literal('+').or(name).default('+') },
   concurrency: { form: 'number', schema: z.int().min(1).max(10_000).default(16) },
-  leaseMs: { form: 'number', schema: milliseconds.default(30_000) },
+  leaseMs: { form: 'number', schema: milliseconds.optional() },
   graceMs: { form: 'number', schema: z.int().min(0).max(longestMs).default(25_000) },
   handlers: { form: 'list', schema: z.array(handlerModule).min(1, 'must name at least one module') },
   httpHost: { form: 'text', schema: z.string().min(1).default('127.0.0.1') },

@@ -39,7 +39,7 @@ describe('loadConfig', () => {
       workgroup: 'workers',
       context: '+',
       concurrency: 16,
-      leaseMs: 30_000,
+      leaseMs: undefined,
       graceMs: 25_000,
       handlers: [{ module: 'builtin:text/stats', options: {} }],
       httpHost: '127.0.0.1',
@@ -56,7 +56,12 @@ describe('loadConfig', () => {
       'url: tcp://file:1\nconcurrency: 3\nworkgroup: slow\nhandlers: [builtin:text/stats]\n',
     )
     const config = await load({ AETHER_CONCURRENCY: '7' }, file)
-    expect(config).toMatchObject({ url: 'tcp://file:1', concurrency: 7, workgroup: 'slow', leaseMs: 30_000 })
+    expect(config).toMatchObject({
+      url: 'tcp://file:1',
+      concurrency: 7,
+      workgroup: 'slow',
+      leaseMs: undefined,
+    })
   })
 
   it('reads the file that AETHER_CONFIG names, and takes an empty variable for none', async () => {

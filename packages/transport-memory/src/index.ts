@@ -1,1 +1,7 @@
-export {}
+export { memoryCapabilities } from './capabilities.ts'
+export type { MemoryCapabilities } from './capabilities.ts'
+export { createMemoryHub } from './hub.ts'
+export type { MemoryDeadLetter, MemoryHub } from './hub.ts'
+export { memory } from './memory.ts'
+export { memoryDefaults } from './options.ts'
+export type { MemoryOptions, MemoryTransportOptions, ResolvedMemoryOptions } from './options.ts'

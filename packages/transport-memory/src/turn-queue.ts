@@ -1,0 +1,61 @@
+/** Something to be done in a later turn of the stack. */
+export interface Job {
+  run(): void
+}
+
+/** Jobs done in one turn of the event loop before timers and sockets get theirs. */
+const jobsPerTurn = 1_024
+
+/**
+ * Runs jobs in order, never inside the caller's stack: in a microtask as long as the event loop's turn has not used up its share, afterwards in the next
+ * turn, so that a chain of tasks cannot starve timers and sockets.
+ */
+export class TurnQueue {
+  readonly #onIdle: () => void
+  #jobs: Job[] = []
+  #isScheduled = false
+  #left = jobsPerTurn
+  #isRefilling = false
+  readonly #drainLater = (): void => this.#drain()
+
+  /** `onIdle` runs after each batch. */
+  constructor(onIdle: () => void) {
+    this.#onIdle = onIdle
+  }
+
+  push(job: Job): void {
+    this.#jobs.push(job)
+    this.schedule()
+  }
+
+  /** Makes sure that `onIdle` runs soon, with or without jobs. */
+  schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    if (this.#left > 0) queueMicrotask(this.#drainLater)
+    // Otherwise the refill, which is under way, drains.
+  }
+
+  #drain(): void {
+    if (!this.#isRefilling) {
+      this.#isRefilling = true
+      setImmediate(this.#refill)
+    }
+    const jobs = this.#jobs
+    let done = 0
+    // What a job adds is done too, within the share.
+    while (done < jobs.length && this.#left > 0) {
+      this.#left--
+      ;(jobs[done++] as Job).run()
+    }
+    this.#jobs = done === jobs.length ? [] : jobs.slice(done)
+    this.#isScheduled = this.#jobs.length > 0
+    this.#onIdle()
+  }
+
+  readonly #refill = (): void => {
+    this.#isRefilling = false
+    this.#left = jobsPerTurn
+    if (this.#isScheduled) this.#drain()
+  }
+}

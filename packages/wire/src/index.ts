@@ -1,3 +1,23 @@
+export type { Backoff } from './backoff.ts'
+export type { ByteStream, ByteStreamHandlers, Dial } from './byte-stream.ts'
+export {
+  channelTopic,
+  type ChannelConsumer,
+  type ChannelProvider,
+  createConsumer,
+  createProvider,
+} from './channels.ts'
+export { type Client, createClient, type PublishOptions, type TaskSession } from './client.ts'
+export type { ConnectionState } from './connection-state.ts'
+export type { Lease, RevokeHandler } from './lease.ts'
+export { Message } from './message.ts'
+export type { ClientOptions, SessionOptions } from './options.ts'
+export type { RequestOptions } from './requester.ts'
+export type { Answer, RequestHandler, ServeOptions, Serving } from './server.ts'
+export type { Overflow, SubscribeOptions, Subscription } from './subscription.ts'
+export type { ConsumeSpec, TaskConsumer } from './task-consumers.ts'
+export type { RunHandler, TaskSend } from './task-runs.ts'
+export { checkFilter, checkTopic, matchesTopic, MAX_TOPIC_BYTES } from './topic.ts'
 export { WireError, type WireErrorCode, type WireErrorOptions } from './errors.ts'
 export { FrameCursor } from './frame-cursor.ts'
 export {

@@ -1,0 +1,490 @@
+import { backoffMs } from './backoff.ts'
+import type { ByteStream } from './byte-stream.ts'
+import { CommandRing, type CommandWaiter } from './command-ring.ts'
+import { type ConnectionState, isOver } from './connection-state.ts'
+import { WireError } from './errors.ts'
+import { FrameCursor } from './frame-cursor.ts'
+import { type FrameHandler, FrameReader } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
+import {
+  readConfirm,
+  readDeduplicated,
+  readError,
+  readGoodbye,
+  readRefuse,
+  readToken,
+  readWelcome,
+  type Welcome,
+  writeError,
+  writeGoodbye,
+  writeHello,
+  writePing,
+  writePong,
+} from './frames/connection.ts'
+import { Heartbeat } from './heartbeat.ts'
+import type { ResolvedOptions } from './options.ts'
+import { FrameType, VERSION } from './protocol.ts'
+import { ReadyQueue } from './ready-queue.ts'
+
+/** Written at once, in the middle of a turn, when this much has gathered: the peer can work on it meanwhile. */
+const FLUSH_BYTES = 65_536
+
+/** What a client does with its connection. */
+export interface ConnectionHandler {
+  /** A new connection: say everything again. What is written here goes out before anything else. */
+  onReady(generation: number): void
+  /** The connection is gone; what was on its way may or may not have arrived. */
+  onLost(error: WireError): void
+  /** A frame that is not about the connection itself. */
+  onFrame(type: number, bytes: Uint8Array, start: number, end: number): void
+  onState(state: ConnectionState): void
+}
+
+/**
+ * The one owner of a client's connection: connects, says HELLO, watches the peer, and connects again. Whatever an older connection still says is
+ * dropped, since its stream is no longer this one's.
+ */
+export class Connection implements FrameHandler {
+  /** Where frames for the broker are written; say `wrote` afterwards. */
+  readonly writer: FrameWriter = new FrameWriter()
+  readonly commands: CommandRing = new CommandRing()
+  /** Whether frames may be written now. */
+  ready = false
+  /** Whether the stream cannot take more at the moment. */
+  blocked = false
+  generation = 0
+  /** Longest frame the broker accepts. */
+  maxFrameBytes: number
+  readonly #options: ResolvedOptions
+  readonly #handler: ConnectionHandler
+  readonly #cursor = new FrameCursor()
+  readonly #queue: ReadyQueue
+  readonly #flushDeferred: () => void
+  #state: ConnectionState = { status: 'idle' }
+  #scheduled = false
+  #stream: ByteStream | undefined
+  #reader: FrameReader | undefined
+  #heartbeat: Heartbeat | undefined
+  #welcome: ((welcome: Welcome) => void) | undefined
+  #abort: AbortController | undefined
+  #starting: Promise<void> | undefined
+  #reconnecting: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+  #closed: (() => void) | undefined
+  #lastError: WireError | undefined
+  #barriers: { readonly resolve: () => void; readonly reject: (error: WireError) => void }[] = []
+  #drainWaiters: (() => void)[] = []
+
+  constructor(options: ResolvedOptions, handler: ConnectionHandler) {
+    this.#options = options
+    this.#handler = handler
+    this.maxFrameBytes = options.maxFrameBytes
+    this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
+    this.#flushDeferred = () => {
+      this.#scheduled = false
+      if (!this.blocked) this.flush()
+    }
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** Connects; resolves at the first WELCOME. `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, or what the broker says. */
+  start(): Promise<void> {
+    if (this.#state.status === 'idle') {
+      this.#enter({ status: 'connecting' })
+      this.#starting = this.#connect(performance.now() + this.#options.connectTimeoutMs)
+    }
+    return this.#starting ?? Promise.reject(closedError())
+  }
+
+  /** Resolves once frames can be written; at most `connectTimeoutMs` later it rejects. */
+  whenReady(): Promise<void> {
+    if (this.ready) return Promise.resolve()
+    const state = this.#state
+    if (state.status === 'failed') return Promise.reject(state.error)
+    if (isOver(state)) return Promise.reject(closedError())
+    return this.#queue.wait()
+  }
+
+  /** Numbers the command just written and lets it go out. */
+  sent(waiter: CommandWaiter | undefined): void {
+    this.commands.push(waiter)
+    this.wrote()
+  }
+
+  /** Frames have been written: they go out at the end of this turn, or at once when they are many. */
+  wrote(): void {
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      this.#options.defer(this.#flushDeferred)
+    } else if (!this.blocked && this.writer.pendingBytes >= FLUSH_BYTES) this.flush()
+  }
+
+  flush(): void {
+    if (this.#stream === undefined) return
+    const chunks = this.writer.take()
+    if (chunks.length > 0 && !this.#stream.write(chunks)) this.blocked = true
+  }
+
+  /** Resolves when the stream takes more again, or is gone. */
+  drained(): Promise<void> {
+    if (!this.blocked && this.writer.pendingBytes < this.#options.highWaterBytes) return Promise.resolve()
+    return new Promise((resolve) => this.#drainWaiters.push(resolve))
+  }
+
+  /** Resolves once the broker has handled every frame written until now. `ERR_AETHER_TRANSPORT_LOST`. */
+  async barrier(): Promise<void> {
+    if (!this.ready) await this.whenReady()
+    return new Promise((resolve, reject) => {
+      this.#barriers.push({ resolve, reject })
+      writePing(this.writer, 1)
+      this.wrote()
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  onFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type > FrameType.DEDUPLICATED) {
+      if (!this.ready)
+        throw new WireError('ERR_AETHER_FRAME_INVALID', 'The broker says something else before WELCOME.')
+      return this.#handler.onFrame(type, bytes, start, end)
+    }
+    const cursor = this.#cursor.reset(bytes, start, end)
+    switch (type) {
+      case FrameType.CONFIRM:
+        return this.commands.confirm(readConfirm(cursor))
+      case FrameType.REFUSE: {
+        const { command, error } = readRefuse(cursor)
+        return this.commands.refuse(command, error)
+      }
+      case FrameType.DEDUPLICATED:
+        return this.commands.deduplicated(readDeduplicated(cursor))
+      case FrameType.PING:
+        writePong(this.writer, readToken(cursor))
+        return this.wrote()
+      case FrameType.PONG:
+        if (readToken(cursor) !== 0) this.#barriers.shift()?.resolve()
+        return
+      case FrameType.WELCOME:
+        return this.#onWelcome(readWelcome(cursor))
+      case FrameType.ERROR:
+        return this.#drop(readError(cursor))
+      case FrameType.GOODBYE:
+        // The broker drains: what is under way is settled first, then it closes, and the end of the stream leads to the next connection.
+        readGoodbye(cursor)
+        return
+      default:
+        throw new WireError(
+          'ERR_AETHER_FRAME_UNKNOWN',
+          `A frame of type ${type}, which a broker does not send.`,
+        )
+    }
+  }
+
+  /** Ends the connection for a fault of the peer, after telling it; the next one is tried. */
+  fault(error: WireError): void {
+    if (this.#stream === undefined) return
+    writeError(this.writer, error.code, error.message)
+    this.flush()
+    this.#stream.close()
+    this.#drop(error)
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state
+    this.#handler.onState(state)
+  }
+
+  /** Tries until there is a connection; before the first one only until `deadline`. Never rejects once there was one. */
+  async #connect(deadline: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      let reason: WireError
+      try {
+        return await this.#attempt(deadline)
+      } catch (error) {
+        reason = connectError(error)
+        if (isOver(this.#state)) throw closedError()
+        if (isFatal(reason) || performance.now() >= deadline) throw this.#fail(reason)
+        if (this.generation > 0) this.#enter({ status: 'reconnecting', attempt, error: reason })
+      }
+      await this.#sleep(
+        Math.min(
+          backoffMs(attempt, this.#options.backoff, this.#options.random),
+          deadline - performance.now(),
+        ),
+      )
+      if (isOver(this.#state)) throw closedError()
+      if (performance.now() >= deadline) throw this.#fail(reason)
+    }
+  }
+
+  async #attempt(deadline: number): Promise<void> {
+    const abort = new AbortController()
+    this.#abort = abort
+    const timeoutMs = Math.max(1, Math.min(this.#options.attemptTimeoutMs, deadline - performance.now()))
+    const timer = setTimeout(() => {
+      abort.abort(
+        new WireError('ERR_AETHER_CONNECT_TIMEOUT', `No connection within ${Math.round(timeoutMs)} ms.`, {
+          retryable: true,
+        }),
+      )
+    }, timeoutMs)
+    try {
+      const stream = await this.#options.dial(abort.signal)
+      if (abort.signal.aborted) {
+        stream.destroy()
+        throw abort.signal.reason
+      }
+      await this.#handshake(stream, abort.signal)
+    } finally {
+      clearTimeout(timer)
+      this.#abort = undefined
+    }
+  }
+
+  #handshake(stream: ByteStream, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => this.#drop(signal.reason as WireError)
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#stream = stream
+      this.#reader = new FrameReader(this, { maxFrameBytes: this.#options.maxFrameBytes })
+      this.#closed = () => {
+        signal.removeEventListener('abort', onAbort)
+        reject(this.#lastError ?? lostError())
+      }
+      this.#welcome = (welcome) => {
+        signal.removeEventListener('abort', onAbort)
+        this.#welcome = undefined
+        this.#closed = undefined
+        this.#becomeReady(welcome)
+        resolve()
+      }
+      stream.open({
+        onData: (chunk) => this.#onData(stream, chunk),
+        onDrain: () => this.#onDrain(stream),
+        onClose: (error) => {
+          if (this.#stream === stream) this.#drop(lostError(error))
+        },
+      })
+      const { client, host, token, maxFrameBytes } = this.#options
+      writeHello(this.writer, {
+        minVersion: VERSION,
+        maxVersion: VERSION,
+        features: 0,
+        maxFrameBytes,
+        client,
+        host,
+        token,
+      })
+      this.flush()
+    })
+  }
+
+  #onData(stream: ByteStream, chunk: Uint8Array): void {
+    if (this.#stream !== stream) return
+    this.#heartbeat?.heard()
+    try {
+      this.#reader!.push(chunk)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      this.fault(error)
+    }
+  }
+
+  #onDrain(stream: ByteStream): void {
+    if (this.#stream !== stream) return
+    this.blocked = false
+    this.flush()
+    if (!this.blocked) this.#releaseDrainWaiters()
+  }
+
+  #onWelcome(welcome: Welcome): void {
+    if (this.#welcome === undefined) throw new WireError('ERR_AETHER_FRAME_INVALID', 'A second WELCOME.')
+    if (welcome.version !== VERSION) {
+      throw new WireError(
+        'ERR_AETHER_PROTOCOL_VERSION',
+        `The broker speaks version ${welcome.version}, this client ${VERSION}.`,
+      )
+    }
+    this.#welcome(welcome)
+  }
+
+  #becomeReady(welcome: Welcome): void {
+    this.maxFrameBytes = welcome.maxFrameBytes
+    if (welcome.heartbeatMs > 0) {
+      this.#heartbeat = new Heartbeat(welcome.heartbeatMs, {
+        onSilent: () => {
+          writePing(this.writer, 0)
+          this.wrote()
+        },
+        onLost: () =>
+          this.#drop(
+            new WireError('ERR_AETHER_TRANSPORT_LOST', 'The broker went silent.', { retryable: true }),
+          ),
+      })
+    }
+    this.generation++
+    this.ready = true
+    this.#lastError = undefined
+    this.#handler.onReady(this.generation)
+    this.#enter({ status: 'ready', generation: this.generation })
+    this.#queue.settle()
+  }
+
+  /** The one place where a stream is given up. */
+  #drop(error: WireError): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    const wasReady = this.ready
+    this.#forgetStream()
+    stream.destroy()
+    this.#lastError = error
+    const closed = this.#closed
+    this.#closed = undefined
+    if (wasReady) this.#settleAll(lostCommand(error))
+    if (closed !== undefined) return closed()
+    if (isOver(this.#state)) return
+    if (isFatal(error)) {
+      this.#fail(error)
+      return
+    }
+    this.#enter({ status: 'reconnecting', attempt: 0, error })
+    // Never rejects but for a close or a fatal refusal, both of which are in the state already.
+    this.#reconnecting = this.#reconnect().catch(() => {})
+  }
+
+  async #reconnect(): Promise<void> {
+    await this.#sleep(backoffMs(1, this.#options.backoff, this.#options.random))
+    if (!isOver(this.#state)) await this.#connect(Number.POSITIVE_INFINITY)
+  }
+
+  #forgetStream(): void {
+    this.#stream = undefined
+    this.#reader?.stop()
+    this.#reader = undefined
+    this.#heartbeat?.stop()
+    this.#heartbeat = undefined
+    this.#welcome = undefined
+    this.ready = false
+    this.blocked = false
+    this.writer.reset()
+  }
+
+  #settleAll(error: WireError): void {
+    const barriers = this.#barriers
+    this.#barriers = []
+    for (const barrier of barriers) barrier.reject(error)
+    this.#releaseDrainWaiters()
+    this.commands.clear(error)
+    this.#handler.onLost(error)
+  }
+
+  #releaseDrainWaiters(): void {
+    const waiters = this.#drainWaiters
+    this.#drainWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+
+  #fail(error: WireError): WireError {
+    this.#enter({ status: 'failed', error })
+    this.#queue.settle(error)
+    this.#handler.onLost(error)
+    return error
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    if (delayMs <= 0) return Promise.resolve()
+    const abort = new AbortController()
+    this.#abort = abort
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs)
+      abort.signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  async #close(): Promise<void> {
+    const status = this.#state.status
+    const stream = this.#stream
+    this.#enter({ status: 'closing' })
+    const error = closedError()
+    this.#abort?.abort(error)
+    this.#queue.settle(error)
+    if (stream !== undefined && this.ready) {
+      // What was written before is confirmed before the goodbye, if the broker is quick about it.
+      await within(this.#options.closeTimeoutMs, this.commands.idle())
+      if (this.#stream === stream) await this.#leave(stream)
+    }
+    if (this.#stream !== undefined) this.#drop(error)
+    if (status === 'idle' || status === 'reconnecting' || status === 'connecting') this.#settleAll(error)
+    await this.#starting?.catch(() => {})
+    await this.#reconnecting
+    this.#enter({ status: 'closed' })
+  }
+
+  async #leave(stream: ByteStream): Promise<void> {
+    writeGoodbye(this.writer, 'closed by its application')
+    this.flush()
+    const ended = new Promise<void>((resolve) => {
+      this.#closed = resolve
+    })
+    stream.close()
+    await within(this.#options.closeTimeoutMs, ended)
+  }
+}
+
+async function within(timeoutMs: number, promise: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([promise, timeout])
+  clearTimeout(timer)
+}
+
+/** Trying again would end the same way. */
+function isFatal(error: WireError): boolean {
+  return error.code === 'ERR_AETHER_PROTOCOL_VERSION' || error.code === 'ERR_AETHER_OPTIONS_INVALID'
+}
+
+/** What calls after `close` are told. */
+export function closedError(): WireError {
+  return new WireError('ERR_AETHER_TRANSPORT_CLOSED', 'The client is closed.')
+}
+
+function lostError(cause?: unknown): WireError {
+  return new WireError('ERR_AETHER_TRANSPORT_LOST', 'The connection to the broker ended.', {
+    retryable: true,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** What waited for an answer is told that it may have been done. */
+function lostCommand(error: WireError): WireError {
+  if (error.code === 'ERR_AETHER_TRANSPORT_CLOSED') return error
+  return new WireError(
+    'ERR_AETHER_TRANSPORT_LOST',
+    `The connection was lost; what was under way may have been done. ${error.message}`,
+    {
+      cause: error,
+      retryable: true,
+    },
+  )
+}
+
+function connectError(error: unknown): WireError {
+  if (error instanceof WireError && error.code !== 'ERR_AETHER_TRANSPORT_LOST') return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new WireError('ERR_AETHER_CONNECT_FAILED', `Cannot connect to the broker: ${reason}`, {
+    cause: error,
+    retryable: true,
+  })
+}

@@ -1,0 +1,118 @@
+import type { Connection } from './connection.ts'
+import { WireError, type WireErrorCode } from './errors.ts'
+import type { FrameCursor } from './frame-cursor.ts'
+import { completeBlockRoom, type CompleteFields, type StatusFields } from './frames/task-blocks.ts'
+import { readRevoke, writeAck, writeRelease, writeRenew, writeReport } from './frames/tasks.ts'
+import { type Lease, LeaseWaiter } from './lease.ts'
+import { RevokeReason } from './protocol.ts'
+
+/** The leases that this client holds on its current connection. */
+export class LeaseTable {
+  readonly #connection: Connection
+  readonly #onWarning: (error: WireError) => void
+  readonly #leases = new Map<number, Lease>()
+
+  constructor(connection: Connection, onWarning: (error: WireError) => void) {
+    this.#connection = connection
+    this.#onWarning = onWarning
+  }
+
+  get size(): number {
+    return this.#leases.size
+  }
+
+  add(lease: Lease): void {
+    this.#leases.set(lease.id, lease)
+  }
+
+  renew(lease: Lease): Promise<void> {
+    writeRenew(this.#connection.writer, lease.id)
+    return this.#sent()
+  }
+
+  report(lease: Lease, status: StatusFields): Promise<void> {
+    const tooLarge = this.#tooLarge(status, 14)
+    if (tooLarge !== undefined) return Promise.reject(tooLarge)
+    writeReport(this.#connection.writer, lease.id, status)
+    return this.#sent()
+  }
+
+  ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
+    const tooLarge = this.#tooLarge(complete, 10)
+    if (tooLarge !== undefined) return Promise.reject(tooLarge)
+    writeAck(this.#connection.writer, lease.id, outcome, deadLetter, complete)
+    return this.#settled(lease)
+  }
+
+  release(lease: Lease, delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
+    writeRelease(this.#connection.writer, lease.id, delayMs, failed, error)
+    return this.#settled(lease)
+  }
+
+  onRevoke(cursor: FrameCursor): void {
+    const { lease: id, reason, text } = readRevoke(cursor)
+    const lease = this.#leases.get(id)
+    // Settled here while the broker said so.
+    if (lease === undefined) return
+    this.#leases.delete(id)
+    this.#revoke(
+      lease,
+      new WireError(codeOf(reason), text === '' ? `The lease of task ${lease.tid} was taken back.` : text),
+    )
+  }
+
+  onLost(error: WireError): void {
+    const leases = [...this.#leases.values()]
+    this.#leases.clear()
+    for (const lease of leases) {
+      this.#revoke(
+        lease,
+        new WireError('ERR_AETHER_LEASE_LOST', 'The connection was lost, and every lease with it.', {
+          cause: error,
+        }),
+      )
+    }
+  }
+
+  /** A handler that throws is the application's fault and must not look like the broker's. */
+  #revoke(lease: Lease, reason: WireError): void {
+    try {
+      lease.revoke(reason)
+    } catch (cause) {
+      this.#onWarning(
+        new WireError('ERR_AETHER_TASK_FAILED', `onRevoke threw for task ${lease.tid}.`, { cause }),
+      )
+    }
+  }
+
+  #settled(lease: Lease): Promise<void> {
+    this.#leases.delete(lease.id)
+    lease.settle()
+    return this.#sent()
+  }
+
+  #sent(): Promise<void> {
+    const waiter = new LeaseWaiter()
+    this.#connection.sent(waiter)
+    return waiter.promise
+  }
+
+  #tooLarge(fields: CompleteFields | StatusFields, head: number): WireError | undefined {
+    const size = 1 + head + completeBlockRoom(fields) + fields.body.length
+    const limit = this.#connection.maxFrameBytes
+    if (size <= limit) return undefined
+    return new WireError(
+      'ERR_AETHER_PAYLOAD_TOO_LARGE',
+      `A body of ${fields.body.length} bytes is over the broker's limit of ${limit}.`,
+      {
+        detail: { bytes: fields.body.length, limit },
+      },
+    )
+  }
+}
+
+function codeOf(reason: number): WireErrorCode {
+  if (reason === RevokeReason.cancelled) return 'ERR_AETHER_TASK_CANCELLED'
+  if (reason === RevokeReason.deadline) return 'ERR_AETHER_DEADLINE_EXCEEDED'
+  return 'ERR_AETHER_LEASE_LOST'
+}

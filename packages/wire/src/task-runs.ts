@@ -1,0 +1,282 @@
+import type { CommandWaiter } from './command-ring.ts'
+import { closedError, type Connection } from './connection.ts'
+import { isOver } from './connection-state.ts'
+import { WireError } from './errors.ts'
+import type { FrameCursor } from './frame-cursor.ts'
+import type { TaskFields } from './frames/task-blocks.ts'
+import {
+  CompleteFrame,
+  readComplete,
+  readStatus,
+  StatusFrame,
+  writeAttach,
+  writeCancel,
+  writeSend,
+} from './frames/tasks.ts'
+import { headersRoom } from './headers.ts'
+import type { ResolvedOptions } from './options.ts'
+import { PromiseWaiter } from './promise-waiter.ts'
+import { Outcome, Reason } from './protocol.ts'
+import { RouteTable } from './route-table.ts'
+import { SlotTable } from './slot-table.ts'
+
+/** A task to send: the fields of its block, and where it goes. */
+export interface TaskSend {
+  /** `union/job/task/context`. */
+  readonly route: string
+  readonly fields: TaskFields
+  /** Epoch milliseconds; 0: none. */
+  readonly deadlineAt: number
+}
+
+/** Who hears of runs. `context` is what was given to `send` or `attach`; offsets of a frame count in `bytes`, and hold only during the call. */
+export interface RunHandler<C> {
+  onStatus(context: C, frame: StatusFrame, bytes: Uint8Array): void
+  /** The last word on a run. */
+  onComplete(context: C, frame: CompleteFrame, bytes: Uint8Array): void
+  /** The run cannot go on: it was refused when it was said again after a reconnection, or its deadline is long over and nobody said so. */
+  onLost(context: C, error: WireError): void
+}
+
+/** How long after its deadline a run is still waited for. */
+const GRACE_MS = 5_000
+const SWEEP_MS = 1_000
+
+/** One run that this client watches. It waits for the confirmation of its own SEND or ATTACH. */
+class Run<C> implements CommandWaiter {
+  readonly route: string
+  readonly tid: string
+  readonly context: C
+  /** Undefined for a run that was attached to. */
+  readonly task: TaskSend | undefined
+  /** Monotonic milliseconds of the first SEND: what is left of ttl and delay counts from it. */
+  readonly sentAt: number
+  accepted = false
+  id = 0
+  readonly promise: Promise<boolean>
+  readonly #runs: TaskRuns<C>
+  #resolve!: (deduplicated: boolean) => void
+  #reject!: (error: WireError) => void
+
+  constructor(runs: TaskRuns<C>, route: string, tid: string, context: C, task: TaskSend | undefined) {
+    this.#runs = runs
+    this.route = route
+    this.tid = tid
+    this.context = context
+    this.task = task
+    this.sentAt = performance.now()
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  confirmed(deduplicated: boolean): void {
+    this.accepted = true
+    this.#resolve(deduplicated)
+  }
+
+  refused(error: WireError): void {
+    this.#runs.refused(this, error)
+  }
+
+  fail(error: WireError): void {
+    this.#reject(error)
+  }
+}
+
+/** The sending half of tasks: what was sent or attached to and is not over. After a reconnection each run is said again under its tid. */
+export class TaskRuns<C> {
+  readonly #connection: Connection
+  readonly #options: ResolvedOptions
+  readonly #handler: RunHandler<C>
+  readonly #routes: RouteTable
+  readonly #runs = new SlotTable<Run<C>>()
+  readonly #status = new StatusFrame()
+  readonly #complete = new CompleteFrame()
+  #sweeper: ReturnType<typeof setInterval> | undefined
+  #lostAt = 0
+
+  constructor(connection: Connection, options: ResolvedOptions, handler: RunHandler<C>) {
+    this.#connection = connection
+    this.#options = options
+    this.#handler = handler
+    this.#routes = new RouteTable(connection)
+  }
+
+  /** Resolves once the broker holds the task, with whether it knew the tid. Its events go to the handler, with `context`. */
+  async send(task: TaskSend, context: C): Promise<boolean> {
+    if (!this.#connection.ready) await this.#connection.whenReady()
+    this.#check(task)
+    const run = this.#add(new Run(this, task.route, task.fields.tid, context, task))
+    try {
+      this.#say(run, task.fields)
+    } catch (error) {
+      this.#runs.remove(run.id)
+      throw error
+    }
+    return run.promise
+  }
+
+  /** Watches a task that someone sent. `ERR_AETHER_TASK_UNKNOWN`. */
+  async attach(route: string, tid: string, context: C): Promise<void> {
+    if (!this.#connection.ready) await this.#connection.whenReady()
+    this.#checkRoom()
+    const run = this.#add(new Run(this, route, tid, context, undefined))
+    this.#say(run, undefined)
+    await run.promise
+  }
+
+  /** `ERR_AETHER_TASK_UNKNOWN`. */
+  async cancel(route: string, tid: string, reason: string): Promise<void> {
+    if (!this.#connection.ready) await this.#connection.whenReady()
+    const waiter = new PromiseWaiter()
+    writeCancel(this.#connection.writer, this.#routes.idOf(route), tid, reason)
+    this.#connection.sent(waiter)
+    return waiter.promise
+  }
+
+  onStatus(cursor: FrameCursor): void {
+    const frame = this.#status
+    readStatus(cursor, frame)
+    const run = this.#runs.get(frame.correlation)
+    if (run !== undefined) this.#handler.onStatus(run.context, frame, cursor.bytes)
+  }
+
+  onComplete(cursor: FrameCursor): void {
+    const frame = this.#complete
+    readComplete(cursor, frame)
+    const run = this.#runs.remove(frame.correlation)
+    if (run !== undefined) this.#handler.onComplete(run.context, frame, cursor.bytes)
+  }
+
+  onReady(): void {
+    const now = Date.now()
+    for (const [, run] of this.#runs.entries()) {
+      const task = run.task
+      if (task === undefined) this.#say(run, undefined)
+      else if (task.deadlineAt > 0 && task.deadlineAt <= now) this.#expire(run)
+      else this.#say(run, resumed(task.fields, performance.now() - run.sentAt, run.accepted))
+    }
+  }
+
+  onLost(error: WireError): void {
+    this.#routes.clear()
+    this.#lostAt = performance.now()
+    if (!isOver(this.#connection.state)) return
+    this.#stopSweeper()
+    for (const [id, run] of this.#runs.entries()) {
+      this.#runs.remove(id)
+      run.fail(error)
+      if (run.accepted) this.#handler.onLost(run.context, error)
+    }
+  }
+
+  /** @internal */
+  refused(run: Run<C>, error: WireError): void {
+    // Said again when there is a connection; `#sweep` bounds the wait.
+    if (error.code === 'ERR_AETHER_TRANSPORT_LOST') return
+    this.#runs.remove(run.id)
+    run.fail(error)
+    if (run.accepted) this.#handler.onLost(run.context, error)
+  }
+
+  #add(run: Run<C>): Run<C> {
+    run.id = this.#runs.add(run)
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS)
+    // A run that is lost later tells the handler; nobody need wait on this promise by then.
+    return run
+  }
+
+  #say(run: Run<C>, fields: TaskFields | undefined): void {
+    const writer = this.#connection.writer
+    const routeId = this.#routes.idOf(run.route)
+    if (fields === undefined) writeAttach(writer, routeId, run.id, run.tid)
+    else writeSend(writer, routeId, run.id, remainingMs(run.task!.deadlineAt), fields)
+    this.#connection.sent(run)
+  }
+
+  #check(task: TaskSend): void {
+    this.#checkRoom()
+    const { tid, workgroup, headers, body } = task.fields
+    const size = 28 + 3 * (tid.length + workgroup.length) + headersRoom(headers) + body.length
+    const limit = this.#connection.maxFrameBytes
+    if (size > limit) {
+      throw new WireError(
+        'ERR_AETHER_PAYLOAD_TOO_LARGE',
+        `Task ${tid} of ${size} bytes is over the broker's limit of ${limit}.`,
+        {
+          detail: { bytes: size, limit },
+        },
+      )
+    }
+    if (task.deadlineAt > 0 && task.deadlineAt <= Date.now()) {
+      throw new WireError(
+        'ERR_AETHER_DEADLINE_EXCEEDED',
+        `The deadline of task ${tid} is over before it was sent.`,
+      )
+    }
+  }
+
+  #checkRoom(): void {
+    if (isOver(this.#connection.state)) throw closedError()
+    if (this.#runs.size < this.#options.maxPending) return
+    throw new WireError('ERR_AETHER_QUEUE_FULL', `${this.#options.maxPending} runs are open already.`, {
+      retryable: true,
+    })
+  }
+
+  #expire(run: Run<C>): void {
+    this.#runs.remove(run.id)
+    if (!run.accepted)
+      return run.fail(
+        new WireError('ERR_AETHER_DEADLINE_EXCEEDED', `The deadline of task ${run.tid} is over.`),
+      )
+    const frame = new CompleteFrame()
+    frame.outcome = Outcome.expired
+    frame.reason = Reason.deadline
+    this.#handler.onComplete(run.context, frame, new Uint8Array(0))
+  }
+
+  #sweep(): void {
+    const now = Date.now()
+    const tooLong =
+      !this.#connection.ready && performance.now() - this.#lostAt > this.#options.connectTimeoutMs
+    for (const [id, run] of this.#runs.entries()) {
+      const deadlineAt = run.task?.deadlineAt ?? 0
+      if (deadlineAt > 0 && deadlineAt + GRACE_MS < now) this.#expire(run)
+      else if (tooLong && !run.accepted) {
+        this.#runs.remove(id)
+        run.fail(
+          new WireError(
+            'ERR_AETHER_TRANSPORT_LOST',
+            `The connection was lost while task ${run.tid} was sent: it may have been accepted.`,
+            {
+              retryable: true,
+            },
+          ),
+        )
+      }
+    }
+    if (this.#runs.size === 0) this.#stopSweeper()
+  }
+
+  #stopSweeper(): void {
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+}
+
+function remainingMs(deadlineAt: number): number {
+  return deadlineAt === 0 ? 0 : Math.min(0xffff_ffff, Math.max(1, Math.ceil(deadlineAt - Date.now())))
+}
+
+/** A task as it is said again: what has passed is taken off its times, and what was accepted once must not be refused for want of workers. */
+function resumed(fields: TaskFields, passedMs: number, accepted: boolean): TaskFields {
+  return {
+    ...fields,
+    ttlMs: fields.ttlMs === 0 ? 0 : Math.max(1, Math.floor(fields.ttlMs - passedMs)),
+    delayMs: Math.max(0, Math.floor(fields.delayMs - passedMs)),
+    waitForWorkers: fields.waitForWorkers || accepted,
+  }
+}

@@ -1,1 +1,10 @@
-export {}
+export {
+  type Broker,
+  type BrokerState,
+  type CloseOptions,
+  createBroker,
+  type DrainOptions,
+} from './broker.ts'
+export type { BrokerDeadLetter, DeadLetterKey } from './dead-letters.ts'
+export type { BrokerLogger, BrokerOptions } from './options.ts'
+export type { BrokerStats } from './stats.ts'

@@ -1,0 +1,72 @@
+import { FrameCursor, FrameType, readHello, VERSION, WireError, writeWelcome } from '@aether/wire'
+import type { Connection } from './connection.ts'
+import { invalidFrame } from './errors.ts'
+
+export interface GreetingOptions {
+  readonly name: string
+  readonly version: string
+  readonly maxFrameBytes: number
+  readonly heartbeatMs: number
+  readonly handshakeTimeoutMs: number
+}
+
+/** The first frames of a connection: HELLO within its time, a version that both sides know, WELCOME. */
+export class Greeting {
+  readonly #options: GreetingOptions
+  readonly #cursor = new FrameCursor()
+  /** Who has not said HELLO, since when; in the order in which they came. */
+  readonly #waiting = new Map<Connection, number>()
+
+  constructor(options: GreetingOptions) {
+    this.#options = options
+  }
+
+  expect(connection: Connection, now: number): void {
+    this.#waiting.set(connection, now)
+  }
+
+  hello(connection: Connection, type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type !== FrameType.HELLO)
+      throw invalidFrame(`The first frame is of type ${type} and not HELLO: is the peer an Aether client?`)
+    const hello = readHello(this.#cursor.reset(bytes, start, end))
+    if (hello.minVersion > VERSION || hello.maxVersion < VERSION) {
+      throw new WireError(
+        'ERR_AETHER_PROTOCOL_VERSION',
+        `The client speaks versions ${hello.minVersion} to ${hello.maxVersion} and this broker ${VERSION}: update the older side.`,
+      )
+    }
+    this.#waiting.delete(connection)
+    connection.open = true
+    connection.client = hello.client
+    connection.host = hello.host
+    const { name, version, maxFrameBytes, heartbeatMs } = this.#options
+    writeWelcome(connection.out, {
+      version: VERSION,
+      features: 0,
+      maxFrameBytes,
+      heartbeatMs,
+      broker: name,
+      brokerVersion: version,
+    })
+    connection.touch()
+  }
+
+  forget(connection: Connection): void {
+    this.#waiting.delete(connection)
+  }
+
+  nextDueAt(): number {
+    for (const since of this.#waiting.values()) return since + this.#options.handshakeTimeoutMs
+    return Infinity
+  }
+
+  /** Those whose time is over. */
+  late(now: number): Connection[] {
+    const late: Connection[] = []
+    for (const [connection, since] of this.#waiting) {
+      if (since + this.#options.handshakeTimeoutMs > now) break
+      late.push(connection)
+    }
+    return late
+  }
+}

@@ -1,0 +1,303 @@
+import { type Engine, isFilter, isTopic, type Outcome, type SendResult } from '@aether/engine'
+import {
+  AckFrame,
+  FrameCursor,
+  readAck,
+  readAttach,
+  readCancel,
+  readConsume,
+  readId,
+  readRelease,
+  readRenew,
+  readReport,
+  readRoute,
+  readSend,
+  ReleaseFrame,
+  ReportFrame,
+  SendFrame,
+  writeDeduplicated,
+  writeStatus,
+} from '@aether/wire'
+import type { CommandProblem, Commands } from './commands.ts'
+import type { Connection } from './connection.ts'
+import { invalidFrame, invalidTopic, payloadTooLarge } from './errors.ts'
+import { checkPairs } from './check-pairs.ts'
+import type { TaskEffects } from './task-effects.ts'
+import type { TaskEvents } from './task-events.ts'
+import { TaskState, Watcher } from './task-state.ts'
+
+export type TaskEngine = Engine<Uint8Array, Uint8Array, Watcher, Connection>
+
+export interface TaskLimits {
+  readonly maxPayloadBytes: number
+  readonly maxSubscriptions: number
+}
+
+export interface TaskHost {
+  readonly commands: Commands
+  readonly engine: TaskEngine
+  readonly effects: TaskEffects
+  readonly events: TaskEvents
+  readonly isDraining: boolean
+}
+
+const ROUTE_LEVELS = 4
+const outcomes: readonly Outcome[] = ['succeed', 'failed', 'cancelled', 'expired']
+
+const leaseLost: CommandProblem = {
+  code: 'ERR_AETHER_LEASE_LOST',
+  message: 'The lease is over: the task was given to another worker, has ended, or was never yours.',
+}
+const shuttingDown: CommandProblem = {
+  code: 'ERR_AETHER_TRANSPORT_CLOSED',
+  message: 'The broker is shutting down and takes no new work.',
+  retryable: true,
+}
+
+/** The commands of tasks, each handed to the engine; what they cause comes back through `TaskEffects`. */
+export class Tasks {
+  readonly #host: TaskHost
+  readonly #limits: TaskLimits
+  readonly #cursor = new FrameCursor()
+  readonly #send = new SendFrame()
+  readonly #report = new ReportFrame()
+  readonly #ack = new AckFrame()
+  readonly #release = new ReleaseFrame()
+
+  constructor(host: TaskHost, limits: TaskLimits) {
+    this.#host = host
+    this.#limits = limits
+  }
+
+  /** ROUTE: no command; a number may be given a new meaning. */
+  route(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const { routeId, route } = readRoute(this.#cursor.reset(bytes, start, end))
+    if (!isTopic(route) || route.split('/').length !== ROUTE_LEVELS || route.startsWith('$'))
+      throw invalidTopic(route)
+    const { routes } = stateOf(from)
+    if (routes.size >= this.#limits.maxSubscriptions && !routes.has(routeId)) {
+      throw invalidFrame(
+        `More than ${this.#limits.maxSubscriptions} routes: give their numbers new meanings instead.`,
+      )
+    }
+    routes.set(routeId, route)
+  }
+
+  send(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const send = this.#send
+    readSend(this.#cursor.reset(bytes, start, end), send)
+    checkPairs(bytes, send.headersAt, send.headersEnd)
+    const { commands, engine } = this.#host
+    const route = routeOf(from, send.routeId)
+    const size = send.end - send.bodyAt
+    if (size > this.#limits.maxPayloadBytes)
+      return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
+    if (this.#host.isDraining) return commands.refuse(from, shuttingDown)
+    // A copy: the chunk it lies in holds much else, and a task may wait for long.
+    const block = bytes.slice(send.blockAt, send.end)
+    const spec = {
+      tid: send.tid,
+      workgroup: send.workgroup,
+      body: block,
+      bytes: block.length,
+      priority: send.priority,
+      delayMs: send.delayMs,
+      ttlMs: send.ttlMs,
+      deadlineMs: send.deadlineMs,
+      attempts: send.attempts,
+      waitForWorkers: send.waitForWorkers,
+    }
+    const watcher = this.#watch(from, send.correlation, route, send.tid)
+    const result = engine.send(route, spec, watcher)
+    if (result === 'accepted') return
+    if (result === 'deduplicated') return writeDeduplicated(from.out, from.commands)
+    if (watcher !== undefined) from.tasks!.watchers.delete(watcher.correlation)
+    commands.refuse(from, sendProblem(result, route, send.workgroup))
+  }
+
+  consume(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const consume = readConsume(this.#cursor.reset(bytes, start, end))
+    const { commands, engine } = this.#host
+    const { filter, workgroup, credit, leaseMs, pool } = consume
+    if (!isFilter(filter) || filter.startsWith('$')) return commands.refuse(from, invalidTopic(filter))
+    const state = stateOf(from)
+    if (state.consumers.has(consume.consumer)) {
+      return commands.refuse(from, {
+        code: 'ERR_AETHER_HANDLER_DUPLICATE',
+        message: `Consumer ${consume.consumer} of this connection is there already.`,
+      })
+    }
+    if (state.consumers.size >= this.#limits.maxSubscriptions) {
+      return commands.refuse(from, {
+        code: 'ERR_AETHER_QUEUE_FULL',
+        message: `More than ${this.#limits.maxSubscriptions} consumers on one connection.`,
+      })
+    }
+    if (this.#host.isDraining) return commands.refuse(from, shuttingDown)
+    const spec = { filter, workgroup, credit, leaseMs, owner: from }
+    const shared = pool === 0 ? undefined : { id: String(pool), credit: consume.poolCredit }
+    // The engine delivers while it consumes: the number has to be known before its own is.
+    this.#host.effects.expect(consume.consumer)
+    const id = engine.consume(shared === undefined ? spec : { ...spec, pool: shared })
+    this.#host.effects.expect(undefined)
+    state.consumers.set(consume.consumer, id)
+    state.clientNumbers.set(id, consume.consumer)
+  }
+
+  consumeStop(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const number = readId(this.#cursor.reset(bytes, start, end))
+    const id = from.tasks?.consumers.get(number)
+    if (id === undefined) return
+    from.tasks!.consumers.delete(number)
+    from.tasks!.clientNumbers.delete(id)
+    this.#host.engine.closeConsumer(id)
+  }
+
+  renew(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const lease = readRenew(this.#cursor.reset(bytes, start, end))
+    if (this.#host.engine.renew(lease, from) !== 'ok') this.#host.commands.refuse(from, leaseLost)
+  }
+
+  report(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const report = this.#report
+    readReport(this.#cursor.reset(bytes, start, end), report)
+    checkPairs(bytes, report.headersAt, report.headersEnd)
+    const { commands, engine, events } = this.#host
+    const lease = engine.lease(report.lease)
+    if (lease === undefined || lease.owner !== from) return commands.refuse(from, leaseLost)
+    const size = report.end - report.bodyAt
+    if (size > this.#limits.maxPayloadBytes)
+      return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
+    const watchers = engine.watchers(report.lease, from)
+    if (watchers !== undefined) {
+      const block = bytes.subarray(report.blockAt, report.end)
+      for (const watcher of watchers) {
+        const { connection } = watcher
+        // Progress is worth less than the memory that a stuck caller would take; its result comes all the same.
+        if (connection.shedding) continue
+        writeStatus(connection.out, watcher.correlation, lease.attempt, block)
+        connection.touch()
+      }
+    }
+    if (events.wants(lease.route, 'status')) events.status(lease, bytes, report)
+  }
+
+  ack(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const ack = this.#ack
+    readAck(this.#cursor.reset(bytes, start, end), ack)
+    checkPairs(bytes, ack.headersAt, ack.headersEnd)
+    const { commands, engine } = this.#host
+    const size = ack.end - ack.bodyAt
+    if (size > this.#limits.maxPayloadBytes)
+      return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
+    // Remembered with the result, for those who attach later.
+    const block = bytes.slice(ack.blockAt, ack.end)
+    const outcome = outcomes[ack.outcome]!
+    const result = ack.deadLetter
+      ? engine.ack(ack.lease, from, outcome, block, { deadLetter: true, error: block })
+      : engine.ack(ack.lease, from, outcome, block)
+    if (result !== 'ok') commands.refuse(from, leaseLost)
+  }
+
+  release(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const release = this.#release
+    readRelease(this.#cursor.reset(bytes, start, end), release)
+    checkPairs(bytes, release.headersAt, release.headersEnd)
+    const { failed, delayMs } = release
+    const error = failed ? bytes.slice(release.blockAt, release.end) : undefined
+    const result = this.#host.engine.release(release.lease, from, { delayMs, failed, error })
+    if (result !== 'ok') this.#host.commands.refuse(from, leaseLost)
+  }
+
+  cancel(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const { routeId, tid, reason } = readCancel(this.#cursor.reset(bytes, start, end))
+    const { commands, engine } = this.#host
+    const route = routeOf(from, routeId)
+    if (!engine.cancel(route, tid, reason)) commands.refuse(from, unknownTask(tid, 'is not known, or over'))
+  }
+
+  attach(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const { routeId, correlation, tid } = readAttach(this.#cursor.reset(bytes, start, end))
+    const { commands, engine } = this.#host
+    const route = routeOf(from, routeId)
+    const watcher = this.#watch(from, correlation, route, tid)
+    if (watcher === undefined) throw invalidFrame('ATTACH without a correlation.')
+    if (engine.attach(route, tid, watcher)) return
+    from.tasks!.watchers.delete(correlation)
+    commands.refuse(from, unknownTask(tid, 'is not known, or has too many watchers'))
+  }
+
+  /** DETACH: no command. */
+  detach(from: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const correlation = readId(this.#cursor.reset(bytes, start, end))
+    const watcher = from.tasks?.watchers.get(correlation)
+    if (watcher === undefined) return
+    from.tasks!.watchers.delete(correlation)
+    this.#host.engine.detach(watcher.route, watcher.tid, watcher)
+  }
+
+  /** No new deliveries to a connection; its leases stay valid. */
+  stop(connection: Connection): void {
+    const state = connection.tasks
+    if (state === undefined) return
+    for (const id of state.consumers.values()) this.#host.engine.closeConsumer(id)
+    state.consumers.clear()
+    state.clientNumbers.clear()
+  }
+
+  /** A connection has ended: its leases return at once, its watchers watch no more. */
+  forget(connection: Connection): void {
+    const state = connection.tasks
+    if (state === undefined) return
+    const { engine } = this.#host
+    for (const watcher of state.watchers.values()) engine.detach(watcher.route, watcher.tid, watcher)
+    engine.disconnect(connection)
+    connection.tasks = undefined
+  }
+
+  #watch(from: Connection, correlation: number, route: string, tid: string): Watcher | undefined {
+    if (correlation === 0) return undefined
+    const { watchers } = stateOf(from)
+    if (watchers.has(correlation))
+      throw invalidFrame(`Correlation ${correlation} is in use on this connection.`)
+    const watcher = new Watcher(from, correlation, route, tid)
+    watchers.set(correlation, watcher)
+    return watcher
+  }
+}
+
+function stateOf(connection: Connection): TaskState {
+  return (connection.tasks ??= new TaskState())
+}
+
+function routeOf(from: Connection, routeId: number): string {
+  const route = from.tasks?.routes.get(routeId)
+  if (route === undefined) throw invalidFrame(`Route ${routeId} was not given a meaning.`)
+  return route
+}
+
+function unknownTask(tid: string, what: string): CommandProblem {
+  return { code: 'ERR_AETHER_TASK_UNKNOWN', message: `Task ${tid} ${what}.` }
+}
+
+function sendProblem(result: SendResult, route: string, workgroup: string): CommandProblem {
+  if (result === 'workers-none') {
+    return {
+      code: 'ERR_AETHER_WORKERS_NONE',
+      message: `No worker of workgroup ${workgroup} takes ${route}: start one, or send with waitForWorkers.`,
+      retryable: true,
+    }
+  }
+  const full = {
+    'queue-full': 'queue',
+    'bytes-full': 'memory',
+    'routes-full': 'routes',
+    'watchers-full': 'watchers',
+  }
+  const what = full[result as keyof typeof full]
+  return {
+    code: 'ERR_AETHER_QUEUE_FULL',
+    message: `The broker's limit of ${what} is reached for ${route}: send more slowly, or raise its limits.`,
+    retryable: true,
+  }
+}

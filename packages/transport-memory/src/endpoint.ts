@@ -17,6 +17,7 @@ import type {
   WaitOptions,
 } from '@aether/core'
 
+import { checkFilter, checkTask } from './check-input.ts'
 import type { MemoryCapabilities } from './capabilities.ts'
 import { MemoryConsumer } from './delivery.ts'
 import { closedError, fromEngine, refusalError, unknownTaskError } from './errors.ts'
@@ -82,11 +83,10 @@ export class Endpoint implements Transport<MemoryCapabilities> {
   async send(task: TaskMessage, options?: WaitOptions): Promise<Receipt> {
     if (!this.#isReady(options)) await this.#wait(options)
     const { hub } = this
-    const tooLarge = hub.tooLarge(task.body, `task ${task.tid}`)
-    if (tooLarge !== undefined) throw tooLarge
+    checkTask(task)
     const route = this.#key(task.route)
-    checkName('tid', task.tid)
-    checkName('workgroup', task.workgroup)
+    const tooLarge = hub.tooLarge(task.body, 'the task')
+    if (tooLarge !== undefined) throw tooLarge
     const { tid, workgroup, priority, delayMs, ttlMs, attempts, waitForWorkers } = task
     // A deadline that has passed leaves a sliver: to the engine 0 means none.
     const deadlineMs = Math.max(1, task.deadline - Date.now())
@@ -158,7 +158,11 @@ export class Endpoint implements Transport<MemoryCapabilities> {
 
   async listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener> {
     if (!this.#isReady(undefined)) await this.#wait(undefined)
-    const listener = new MemoryListener(this, filterTopic(this.#host?.union ?? '', filter), handler)
+    const listener = new MemoryListener(
+      this,
+      filterTopic(this.#host?.union ?? '', checkFilter(filter)),
+      handler,
+    )
     try {
       this.hub.listen(listener.topic, listener)
     } catch (error) {

@@ -4,6 +4,8 @@ export { json } from './codec/json-codec.ts'
 export { isBinary, raw } from './codec/raw-codec.ts'
 
 export type { Aether, AetherOptions, ChannelState, Ledger } from './app/aether.ts'
+export { createAether } from './app/create-aether.ts'
+export { silentLogger } from './app/silent-logger.ts'
 export type { CallbackContext, CallbackTask, CallbackTaskOptions } from './callbacks/callback-task.ts'
 export type { AttachOptions, IfCapable, PerformOptions, Run, RunStatus, Settlement } from './client/run.ts'
 export { systemClock, type Clock, type Timer } from './clock.ts'
@@ -31,7 +33,9 @@ export {
   type ErrorShape,
 } from './errors.ts'
 export type { HeardEvent, ListenFunction, TaskEvent, TaskListenOptions } from './listen/listen.ts'
+export { asAetherError, errorFromShape, toErrorShape } from './error-shape.ts'
 export type { Call, Middleware } from './middleware/middleware.ts'
+export { rateLimit, type RateLimitOptions } from './middleware/rate-limit.ts'
 export type {
   Presence,
   PresenceChange,

@@ -40,10 +40,12 @@ export interface CallbackTaskOptions extends Partial<
 export interface CallbackTask {
   /** Id of the task last performed, or ''. */
   readonly tid: string
+  /** The run of the task last performed. */
+  readonly run: Run | undefined
   /** Registers as a worker with `onPerform`; resolves when it receives tasks. */
   idle(): Promise<void>
-  /** Sends the task; resolves with its run when it is accepted. */
-  perform(data?: unknown): Promise<Run>
+  /** Sends the task; resolves with its tid when it is accepted, rejects when it is refused. */
+  perform(data?: unknown): Promise<string>
   /** Cancels what was last performed. */
   cancel(reason?: string): Promise<void>
   /** Leaves, as a worker. */

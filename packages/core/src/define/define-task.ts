@@ -1,6 +1,6 @@
 import { checkFunction, checkInteger, checkKeys, checkMs, optionsInvalid } from '../app/check-options.ts'
+import { checkName } from '../topic/names.ts'
 import { exponential } from './backoff.ts'
-import { checkName } from './check-name.ts'
 import type { Schema, TaskDefinition, TaskDefinitionOptions } from './task-definition.ts'
 
 const where = 'defineTask'

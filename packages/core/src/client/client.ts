@@ -1,0 +1,461 @@
+import type { Channel } from '../app/channel.ts'
+import type { Ledger } from '../app/aether.ts'
+import type { Plans } from '../app/plan.ts'
+import { Wheel } from '../app/wheel.ts'
+import type { Clock } from '../clock.ts'
+import type { TaskDefinition } from '../define/task-definition.ts'
+import { isPromiseLike, validate } from '../define/validate.ts'
+import { asAetherError, textOf } from '../error-shape.ts'
+import { AetherError, isAetherError } from '../errors.ts'
+import { runChain } from '../middleware/compose.ts'
+import type { Call, Middleware } from '../middleware/middleware.ts'
+import { checkName } from '../topic/names.ts'
+import type { CompleteEvent, Logger, Receipt, StatusEvent, TaskMessage } from '../transport.ts'
+import { checkPerformOptions } from './perform-options.ts'
+import type { AttachOptions, PerformOptions, Settlement } from './run.ts'
+import { cancelledError, deadlineError, localSettlement, settlementOf } from './settlement.ts'
+import { alreadySeen, TaskRun, type RunOwner } from './task-run.ts'
+
+/** The engine ends a task at its deadline; only when it stays silent this much longer does the client end the run by itself. */
+const deadlineGraceMs = 1_000
+
+const noOptions: PerformOptions = {}
+
+/** What the client needs of its application. */
+export interface ClientHost {
+  readonly name: string
+  readonly host: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly plans: Plans
+  readonly middleware: readonly Middleware[]
+  readonly createTid: () => string
+  /** Throws `ERR_AETHER_CHANNEL_UNKNOWN`. */
+  channel(name: string | undefined): Channel
+  /** Why nothing may be performed now, if so. `isNested` asks for a handler that is still at work. */
+  closedReason(isNested: boolean): AetherError | undefined
+}
+
+/** Performs tasks and follows them to their end: one table of open runs for each channel, one wheel for all deadlines. */
+export class Client implements RunOwner {
+  readonly #host: ClientHost
+  readonly #wheel: Wheel<TaskRun>
+  readonly #counts = { performed: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 }
+  readonly #open = new Set<TaskRun>()
+  #onIdle: (() => void) | undefined
+
+  constructor(host: ClientHost) {
+    this.#host = host
+    this.#wheel = new Wheel(host.clock, (run, nowMs) => this.#due(run, nowMs))
+  }
+
+  get ledger(): Ledger {
+    const { performed, succeeded, failed, cancelled, expired } = this.#counts
+    return {
+      performed,
+      succeeded,
+      failed,
+      cancelled,
+      expired,
+      open: performed - succeeded - failed - cancelled - expired,
+    }
+  }
+
+  perform(
+    definition: TaskDefinition,
+    input: unknown,
+    options: PerformOptions = noOptions,
+    isNested: boolean = false,
+  ): TaskRun {
+    const tid = typeof options?.tid === 'string' ? options.tid : this.#host.createTid()
+    const run = new TaskRun(this, tid, options, false)
+    this.#counts.performed += 1
+    this.#open.add(run)
+    try {
+      const refused = this.#host.closedReason(isNested)
+      if (refused !== undefined) throw refused
+      if (options !== noOptions) checkPerformOptions(options)
+      this.#prepare(run, definition, options)
+      const now = this.#host.clock.monotonic()
+      this.#wheel.add(run, now + (options.deadlineMs ?? definition.deadlineMs), now)
+      const deadline = this.#host.clock.now() + (options.deadlineMs ?? definition.deadlineMs)
+      if (this.#host.middleware.length > 0) this.#performThrough(run, definition, input, options, deadline)
+      else this.#validateAndSend(run, definition, input, options, options.headers, deadline)
+    } catch (error) {
+      this.#failed(run, error)
+    }
+    return run
+  }
+
+  attach(definition: TaskDefinition, tid: string, options: AttachOptions = noOptions): TaskRun {
+    const run = new TaskRun(this, tid, options, true)
+    this.#open.add(run)
+    try {
+      const refused = this.#host.closedReason(false)
+      if (refused !== undefined) throw refused
+      checkName('tid', tid)
+      if (options !== noOptions) checkPerformOptions(options)
+      this.#prepare(run, definition, options)
+      run.channel?.require('results', 'attach')
+      run.workgroup = undefined
+      const now = this.#host.clock.monotonic()
+      this.#wheel.add(run, now + (options.deadlineMs ?? definition.deadlineMs), now)
+      this.#whenStarted(run, () => this.#attachNow(run))
+    } catch (error) {
+      this.#failed(run, error)
+    }
+    return run
+  }
+
+  /** An event of a task that this application sent or attached to. */
+  onEvent(channel: Channel, event: StatusEvent | CompleteEvent): void {
+    let run = channel.runs.get(event.tid)
+    while (run !== undefined) {
+      // Finishing takes the run out of the chain.
+      const next: TaskRun | undefined = run.sibling
+      if (run.workgroup === undefined || run.workgroup === event.workgroup) {
+        if (event.action === 'status') run.report(event)
+        else if (run.plan !== undefined) run.finish(settlementOf(run.plan, event))
+      }
+      run = next
+    }
+  }
+
+  /** Resolves when no run is open. */
+  idle(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+    })
+  }
+
+  /** Ends what is still open as failed: nobody will hear of it any more. */
+  stop(error: (tid: string) => AetherError): void {
+    for (const run of this.#open) {
+      run.intercept = undefined
+      run.finish(localSettlement('failed', run.tid, error(run.tid)))
+    }
+    this.#wheel.stop()
+  }
+
+  cancelRun(run: TaskRun): void {
+    const reason = run.cancelReason ?? ''
+    if (run.phase === 'preparing')
+      run.finish(localSettlement('cancelled', run.tid, cancelledError(run.tid, reason)))
+    else if (run.phase === 'accepted') this.#cancelNow(run, reason)
+    // While it is being sent, the receipt decides: see #sent.
+  }
+
+  releaseRun(run: TaskRun): void {
+    this.#wheel.remove(run)
+    this.#forget(run)
+    run.onAbort?.()
+    run.onAbort = undefined
+    const { settlement } = run
+    if (!run.isAttached && settlement !== undefined) this.#counts[settlement.status] += 1
+    this.#open.delete(run)
+    if (this.#open.size === 0) {
+      this.#onIdle?.()
+      this.#onIdle = undefined
+    }
+  }
+
+  readProgress(run: TaskRun, event: StatusEvent): { readonly value: unknown } | undefined {
+    if (event.body === undefined || run.plan === undefined) return undefined
+    try {
+      return { value: run.plan.codecs.named(event.codec).decode(event.body) }
+    } catch (error) {
+      this.#host.logger.warn('progress cannot be decoded and is skipped', {
+        tid: run.tid,
+        error: textOf(error),
+      })
+      return undefined
+    }
+  }
+
+  callBack(run: TaskRun, callback: () => void): void {
+    try {
+      callback()
+    } catch (error) {
+      this.#host.logger.error('a callback of a run threw', { tid: run.tid, error: textOf(error) })
+    }
+  }
+
+  #prepare(run: TaskRun, definition: TaskDefinition, options: PerformOptions): void {
+    const channel = this.#host.channel(options.channel)
+    if (options.priority !== undefined) channel.require('priority', 'priority')
+    if (options.delayMs !== undefined && options.delayMs > 0) channel.require('delay', 'delayMs')
+    const workgroup = options.workgroup ?? 'workers'
+    if (workgroup !== 'workers') channel.require('groups', `workgroup ${workgroup}`)
+    const plan = this.#host.plans.of(definition)
+    run.channel = channel
+    run.plan = plan
+    run.route = plan.route(options.context ?? 'x')
+    run.workgroup = workgroup
+    const { signal } = options
+    if (signal === undefined) return
+    if (signal.aborted) throw cancelledError(run.tid, textOf(signal.reason), signal.reason)
+    const onAbort = (): void => void run.cancel(textOf(signal.reason))
+    signal.addEventListener('abort', onAbort, { once: true })
+    run.onAbort = () => signal.removeEventListener('abort', onAbort)
+  }
+
+  #performThrough(
+    run: TaskRun,
+    definition: TaskDefinition,
+    input: unknown,
+    options: PerformOptions,
+    deadline: number,
+  ): void {
+    if (run.route === undefined) return
+    const { route, tid } = run
+    const headers = { ...options.headers }
+    const call: Call = {
+      side: 'client',
+      definition,
+      route,
+      tid,
+      workgroup: options.workgroup ?? 'workers',
+      attempt: 0,
+      input,
+      headers,
+    }
+    let inner: Settlement | undefined
+    const innermost = (): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        if (run.settlement !== undefined) return reject(alreadyOver(tid))
+        run.intercept = (settlement) => {
+          inner = settlement
+          if (settlement.status === 'succeeded') resolve(settlement.value)
+          else reject(settlement.error)
+          // Middleware that never returns must not keep the run open for good.
+          const now = this.#host.clock.monotonic()
+          this.#wheel.add(run, Math.max(run.wheelDueMs, now + deadlineGraceMs), now)
+        }
+        try {
+          this.#validateAndSend(run, definition, call.input, options, headers, deadline)
+        } catch (error) {
+          this.#failed(run, error)
+        }
+      })
+    const { name } = this.#host
+    void runChain(this.#host.middleware, call, innermost).then(
+      (value) => {
+        run.intercept = undefined
+        run.finish({
+          status: 'succeeded',
+          tid,
+          value,
+          attempt: inner?.attempt ?? 0,
+          worker: inner?.worker ?? name,
+        })
+      },
+      (error: unknown) => {
+        run.intercept = undefined
+        if (inner !== undefined && inner.status !== 'succeeded' && inner.error === error) run.finish(inner)
+        else this.#failed(run, error)
+      },
+    )
+  }
+
+  #validateAndSend(
+    run: TaskRun,
+    definition: TaskDefinition,
+    input: unknown,
+    options: PerformOptions,
+    headers: Readonly<Record<string, string>> | undefined,
+    deadline: number,
+  ): void {
+    const send = (): void => {
+      const message = this.#message(run, definition, input, options, headers, deadline)
+      if (message !== undefined) this.#whenStarted(run, () => this.#sendNow(run, message))
+    }
+    if (definition.input === undefined) return send()
+    // The worker validates again, and transforms: so the caller's own value travels, not what the schema made of it.
+    const validated = validate(definition, 'input', input)
+    if (!isPromiseLike(validated)) return send()
+    validated.then(send).then(undefined, (error: unknown) => this.#failed(run, error))
+  }
+
+  #message(
+    run: TaskRun,
+    definition: TaskDefinition,
+    input: unknown,
+    options: PerformOptions,
+    headers: Readonly<Record<string, string>> | undefined,
+    deadline: number,
+  ): TaskMessage | undefined {
+    const { plan, route, channel, workgroup } = run
+    if (plan === undefined || route === undefined || channel === undefined || workgroup === undefined)
+      return undefined
+    const codec = plan.codecs.forValue(input)
+    const body = codec.encode(input)
+    const { maxPayloadBytes } = channel.transport.capabilities
+    if (body.length > maxPayloadBytes) throw tooLarge(definition, body.length, maxPayloadBytes)
+    const message = {
+      route,
+      tid: run.tid,
+      workgroup,
+      body,
+      codec: codec.name,
+      attempts: options.attempts ?? definition.attempts,
+      deadline,
+      ttlMs: options.ttlMs ?? definition.ttlMs,
+      delayMs: options.delayMs ?? 0,
+      priority: options.priority ?? definition.priority,
+      waitForWorkers: options.waitForWorkers ?? false,
+      client: this.#host.name,
+      host: this.#host.host,
+    }
+    return headers === undefined ? message : { ...message, headers }
+  }
+
+  /** Goes on once the channel is connected: at once, in the common case. */
+  #whenStarted(run: TaskRun, next: () => void): void {
+    if (run.settlement !== undefined || run.channel === undefined) return
+    if (run.channel.isStarted) return next()
+    run.channel
+      .start()
+      .then(() => {
+        if (run.settlement === undefined && run.phase === 'preparing') next()
+      })
+      .then(undefined, (error: unknown) => this.#failed(run, error))
+  }
+
+  #sendNow(run: TaskRun, message: TaskMessage): void {
+    const { channel } = run
+    if (channel === undefined) return
+    const first = channel.runs.get(run.tid)
+    if (first !== undefined && !isSameTask(first, run)) throw duplicate(run)
+    // Known before it is sent: its completion may overtake its receipt.
+    run.sibling = first
+    channel.runs.set(run.tid, run)
+    run.phase = 'sending'
+    const { signal } = run.options
+    const receipt = channel.transport.send(message, signal === undefined ? undefined : { signal })
+    receipt.then(
+      (given) => this.#sent(run, given),
+      (error: unknown) => this.#notSent(run, error),
+    )
+  }
+
+  #attachNow(run: TaskRun): void {
+    const { channel, route } = run
+    if (channel === undefined || route === undefined) return
+    run.sibling = channel.runs.get(run.tid)
+    channel.runs.set(run.tid, run)
+    run.phase = 'sending'
+    channel.transport
+      .attach(route, run.tid, run.options.signal === undefined ? {} : { signal: run.options.signal })
+      .then(
+        () => this.#sent(run, { deduplicated: true }),
+        (error: unknown) => this.#notSent(run, error),
+      )
+  }
+
+  #sent(run: TaskRun, receipt: Receipt): void {
+    run.accept(receipt)
+    if (run.cancelReason !== undefined && run.settlement === undefined) this.#cancelNow(run, run.cancelReason)
+  }
+
+  #notSent(run: TaskRun, error: unknown): void {
+    const refused = asAetherError(error, 'ERR_AETHER_TRANSPORT_LOST')
+    run.refuse(refused)
+    if (run.cancelReason === undefined) {
+      this.#failed(run, error)
+      return
+    }
+    // The abort may have come too late to keep the task from the engine.
+    if (run.channel !== undefined && run.route !== undefined) {
+      run.channel.transport.cancel(run.route, run.tid, run.cancelReason).catch(ignore)
+    }
+    run.finish(localSettlement('cancelled', run.tid, cancelledError(run.tid, run.cancelReason, error)))
+  }
+
+  #cancelNow(run: TaskRun, reason: string): void {
+    if (run.channel === undefined || run.route === undefined) return
+    run.channel.transport.cancel(run.route, run.tid, reason).catch((error: unknown) => {
+      if (run.settlement !== undefined) return
+      if (!isAetherError(error) || error.code !== 'ERR_AETHER_TASK_UNKNOWN') {
+        // The run stays bounded by its deadline, whatever became of the request.
+        this.#host.logger.warn('cancel was not delivered', { tid: run.tid, error: textOf(error) })
+        return
+      }
+      // It is over already, and its completion on its way; where that never comes, this is the end.
+      run.doom = error
+      const now = this.#host.clock.monotonic()
+      this.#wheel.add(run, now + deadlineGraceMs, now)
+    })
+  }
+
+  #due(run: TaskRun, nowMs: number): void {
+    // Middleware that had its turn and did not end is not waited for any longer.
+    if (run.intercept === alreadySeen) run.intercept = undefined
+    if (run.doom !== undefined) return run.finish(localSettlement('failed', run.tid, run.doom))
+    const isHeld = run.phase === 'accepted' || run.phase === 'sending'
+    if (isHeld && !run.isOverdue) {
+      run.isOverdue = true
+      this.#wheel.add(run, nowMs + deadlineGraceMs, nowMs)
+      return
+    }
+    const limitMs = run.options.deadlineMs ?? run.plan?.definition.deadlineMs ?? 0
+    run.finish(localSettlement('expired', run.tid, deadlineError(run.tid, limitMs)))
+  }
+
+  #failed(run: TaskRun, error: unknown): void {
+    const known = asAetherError(error)
+    const status = known.code === 'ERR_AETHER_TASK_CANCELLED' ? 'cancelled' : 'failed'
+    run.finish(localSettlement(status, run.tid, known))
+  }
+
+  #forget(run: TaskRun): void {
+    const runs = run.channel?.runs
+    const first = runs?.get(run.tid)
+    if (runs === undefined || first === undefined) return
+    if (first === run) {
+      if (run.sibling === undefined) runs.delete(run.tid)
+      else runs.set(run.tid, run.sibling)
+      return
+    }
+    let before: TaskRun | undefined = first
+    while (before !== undefined && before.sibling !== run) before = before.sibling
+    if (before !== undefined) before.sibling = run.sibling
+  }
+}
+
+function isSameTask(one: TaskRun, other: TaskRun): boolean {
+  return (
+    one.route?.job === other.route?.job &&
+    one.route?.task === other.route?.task &&
+    one.route?.context === other.route?.context
+  )
+}
+
+function duplicate(run: TaskRun): AetherError {
+  const { tid } = run
+  return new AetherError(
+    'ERR_AETHER_TASK_DUPLICATE',
+    `tid ${tid} belongs to an open run of another task: use another tid`,
+    {
+      detail: { tid },
+    },
+  )
+}
+
+function alreadyOver(tid: string): AetherError {
+  return new AetherError(
+    'ERR_AETHER_TASK_CANCELLED',
+    `task ${tid} was over before middleware called next()`,
+    { detail: { tid } },
+  )
+}
+
+function tooLarge(definition: TaskDefinition, bytes: number, maxBytes: number): AetherError {
+  return new AetherError(
+    'ERR_AETHER_PAYLOAD_TOO_LARGE',
+    `input of ${definition.job}/${definition.task} has ${bytes} bytes, the transport takes ${maxBytes}`,
+    { detail: { bytes, maxBytes } },
+  )
+}
+
+function ignore(): void {}

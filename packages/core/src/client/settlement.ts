@@ -1,0 +1,61 @@
+import type { Plan } from '../app/plan.ts'
+import { asAetherError, errorFromShape } from '../error-shape.ts'
+import { AetherError } from '../errors.ts'
+import type { CompleteEvent } from '../transport.ts'
+import type { Settlement } from './run.ts'
+
+/** What a completion means to its caller. A body that cannot be read makes a failure of a success: the caller has no value. */
+export function settlementOf(plan: Plan, event: CompleteEvent): Settlement {
+  const { tid, attempt, client: worker } = event
+  if (event.status !== 'succeed') {
+    return {
+      status: event.status,
+      tid,
+      error: errorOf(event),
+      attempt,
+      worker: attempt === 0 ? undefined : worker,
+    }
+  }
+  try {
+    const value = event.body === undefined ? undefined : plan.codecs.named(event.codec).decode(event.body)
+    return { status: 'succeeded', tid, value, attempt, worker }
+  } catch (error) {
+    return { status: 'failed', tid, error: asAetherError(error), attempt, worker }
+  }
+}
+
+/** What ended here, before or without a worker's word. */
+export function localSettlement(
+  status: 'failed' | 'cancelled' | 'expired',
+  tid: string,
+  error: AetherError,
+): Settlement {
+  return { status, tid, error, attempt: 0, worker: undefined }
+}
+
+export function cancelledError(tid: string, reason: string, cause?: unknown): AetherError {
+  return new AetherError('ERR_AETHER_TASK_CANCELLED', `task ${tid} was cancelled: ${reason}`, {
+    cause,
+    detail: { tid, reason },
+  })
+}
+
+export function deadlineError(tid: string, deadlineMs: number): AetherError {
+  return new AetherError('ERR_AETHER_DEADLINE_EXCEEDED', `task ${tid} did not end within ${deadlineMs} ms`, {
+    detail: { tid, deadlineMs },
+  })
+}
+
+function errorOf(event: CompleteEvent): AetherError {
+  if (event.error !== undefined) return errorFromShape(event.error)
+  const { tid } = event
+  if (event.status === 'cancelled') return cancelledError(tid, 'no reason given')
+  if (event.status === 'expired') {
+    return new AetherError('ERR_AETHER_TASK_EXPIRED', `task ${tid} expired before it ended`, {
+      detail: { tid },
+    })
+  }
+  return new AetherError('ERR_AETHER_TASK_FAILED', `task ${tid} failed; its worker gave no reason`, {
+    detail: { tid },
+  })
+}

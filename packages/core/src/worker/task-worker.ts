@@ -1,0 +1,353 @@
+import { abortable, type Channel } from '../app/channel.ts'
+import { checkKeys, checkMs, checkSignal } from '../app/check-options.ts'
+import type { Plans } from '../app/plan.ts'
+import { Wheel } from '../app/wheel.ts'
+import type { Client } from '../client/client.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { TaskDefinition } from '../define/task-definition.ts'
+import { textOf, toErrorShape } from '../error-shape.ts'
+import { AetherError } from '../errors.ts'
+import type { Middleware } from '../middleware/middleware.ts'
+import { Beacon } from '../presence/beacon.ts'
+import type { Consumer, Delivery, Logger, WaitOptions } from '../transport.ts'
+import { FinishedTasks } from './finished-tasks.ts'
+import type { Registration, WorkHost } from './work-host.ts'
+import { Work } from './work.ts'
+import { checkHandle, type CheckedWorkerOptions } from './worker-options.ts'
+import type { DrainOptions, HandleOptions, TaskHandler, Worker, WorkerState, WorkerStats } from './worker.ts'
+
+/** How long handlers may take to notice that their signal was aborted, before their tasks go back without them. */
+const windUpMs = 1_000
+
+/** What a worker needs of its application. */
+export interface WorkerHost {
+  readonly client: string
+  readonly host: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly random: () => number
+  readonly plans: Plans
+  readonly performer: Client
+  readonly channel: Channel
+  /** The application's, then the worker's own. */
+  readonly middleware: readonly Middleware[]
+  closed(worker: TaskWorker): void
+}
+
+export class TaskWorker implements Worker {
+  readonly name: string
+  readonly workgroup: string
+  readonly #options: CheckedWorkerOptions
+  readonly #host: WorkerHost
+  readonly #registrations = new Map<string, Registration>()
+  readonly #works = new Set<Work>()
+  readonly #counts: WorkHost['counts'] = {
+    active: 0,
+    succeeded: 0,
+    failed: 0,
+    returned: 0,
+    deduplicated: 0,
+    refused: 0,
+  }
+  readonly #drainController = new AbortController()
+  readonly #beacon: Beacon
+  readonly #workHost: WorkHost
+  readonly #wheel: Wheel<Work>
+  #consumers: Consumer[] = []
+  #state: WorkerState = { status: 'idle' }
+  #starting: Promise<void> | undefined
+  #draining: Promise<void> | undefined
+  /** Ends the grace of a drain under way. */
+  #hurry: (() => void) | undefined
+  #isHurried = false
+  #onIdle: (() => void) | undefined
+
+  constructor(options: CheckedWorkerOptions, host: WorkerHost) {
+    this.#options = options
+    this.#host = host
+    this.name = options.name
+    this.workgroup = options.workgroup
+    const { clock, logger, client, performer, random, channel, middleware } = host
+    const { transport } = channel
+    this.#wheel = new Wheel<Work>(clock, (work, nowMs) => work.due(nowMs))
+    this.#workHost = {
+      client,
+      host: host.host,
+      workgroup: options.workgroup,
+      channel: channel.name,
+      clock,
+      logger,
+      random,
+      performer,
+      middleware,
+      wheel: this.#wheel,
+      finished: new FinishedTasks(),
+      keepsCompletions: transport.capabilities.redelivery === 'lease',
+      maxPayloadBytes: transport.capabilities.maxPayloadBytes,
+      announce: options.announce,
+      draining: this.#drainController.signal,
+      counts: this.#counts,
+      workEnded: (work) => this.#workEnded(work),
+    }
+    this.#beacon = new Beacon(
+      {
+        worker: options.name,
+        workgroup: options.workgroup,
+        concurrency: options.concurrency,
+        client,
+        host: host.host,
+        clock,
+        logger,
+        transport,
+        loads: () => this.#loads(),
+      },
+      options.presenceMs,
+    )
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  get stats(): WorkerStats {
+    return { ...this.#counts }
+  }
+
+  handle<D extends TaskDefinition>(
+    definition: D,
+    handler: TaskHandler<D>,
+    options: HandleOptions = {},
+  ): Worker {
+    if (this.#state.status !== 'idle') {
+      throw new AetherError(
+        'ERR_AETHER_OPTIONS_INVALID',
+        `worker ${this.name} has been started: handle() comes before start()`,
+      )
+    }
+    const plan = this.#host.plans.of(definition)
+    // The handler is only ever called with what its own definition's schemas let through.
+    const erased = handler as unknown as TaskHandler<TaskDefinition>
+    const registration = checkHandle(plan, erased, options, this.#options.concurrency)
+    const key = `${definition.job}/${definition.task}/${registration.context}`
+    if (this.#registrations.has(key)) {
+      throw new AetherError(
+        'ERR_AETHER_HANDLER_DUPLICATE',
+        `worker ${this.name} has a handler for ${key} already: one handler a task and context`,
+        { detail: { job: definition.job, task: definition.task, context: registration.context } },
+      )
+    }
+    this.#registrations.set(key, registration)
+    return this
+  }
+
+  start(options: WaitOptions = {}): Promise<void> {
+    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason)
+    if (this.#draining !== undefined) return Promise.reject(workerClosed(this.name))
+    this.#starting ??= this.#start()
+    return options.signal === undefined ? this.#starting : abortable(this.#starting, options.signal)
+  }
+
+  drain(options: DrainOptions = {}): Promise<void> {
+    try {
+      checkKeys('worker.drain', options, drainKeys)
+      if (options.graceMs !== undefined) checkMs('worker.drain', 'graceMs', options.graceMs, 0)
+      if (options.signal !== undefined) checkSignal('worker.drain', options.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    this.#draining ??= this.#drain(options.graceMs ?? this.#options.graceMs)
+    const { signal } = options
+    if (signal === undefined) return this.#draining
+    // An abort does not leave a drain half done: it ends the grace.
+    const onAbort = (): void => {
+      this.#isHurried = true
+      this.#hurry?.()
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    return this.#draining.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  close(options: WaitOptions = {}): Promise<void> {
+    return this.drain(options.signal === undefined ? {} : { signal: options.signal })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #start(): Promise<void> {
+    this.#state = { status: 'starting' }
+    try {
+      if (this.#registrations.size === 0) {
+        throw new AetherError(
+          'ERR_AETHER_HANDLER_MISSING',
+          `worker ${this.name} has no handler: call handle() first`,
+        )
+      }
+      const { channel } = this.#host
+      if (this.workgroup !== 'workers') channel.require('groups', `workgroup ${this.workgroup}`)
+      await channel.start()
+      for (const registration of this.#registrations.values()) {
+        if (this.#draining !== undefined) throw workerClosed(this.name)
+        this.#consumers.push(await this.#consume(registration))
+      }
+      if (this.#draining !== undefined) throw workerClosed(this.name)
+      this.#state = { status: 'ready' }
+      this.#beacon.start()
+    } catch (error) {
+      await this.#closeConsumers()
+      if (this.#draining === undefined) this.#state = { status: 'failed', error }
+      throw error
+    }
+  }
+
+  #consume(registration: Registration): Promise<Consumer> {
+    const { workgroup, concurrency, name } = this.#options
+    return this.#host.channel.transport.consume(
+      registration.plan.route(registration.context),
+      {
+        workgroup,
+        credit: Math.min(registration.concurrency, concurrency),
+        leaseMs: registration.leaseMs,
+        pool: { id: name, credit: concurrency },
+      },
+      (delivery) => this.#take(registration, delivery),
+    )
+  }
+
+  #take(registration: Registration, delivery: Delivery): void {
+    const { task } = delivery
+    const { definition } = registration.plan
+    if (this.#draining !== undefined) return this.#refuse(delivery, undefined)
+    if (task.route.job !== definition.job || task.route.task !== definition.task) {
+      return this.#refuse(delivery, handlerMissing(this.name, delivery))
+    }
+    const finished = this.#workHost.finished.get(task.tid)
+    if (finished !== undefined) {
+      this.#counts.deduplicated += 1
+      delivery.ack({ ...finished, attempt: delivery.attempt }).then(undefined, (error: unknown) => {
+        this.#host.logger.debug('a stored completion was refused', { tid: task.tid, error: textOf(error) })
+      })
+      return
+    }
+    const nowMs = this.#host.clock.monotonic()
+    const work = new Work(this.#workHost, registration, delivery, nowMs)
+    this.#works.add(work)
+    registration.active += 1
+    this.#counts.active += 1
+    work.begin(nowMs)
+  }
+
+  /** Gives back what this worker cannot work on; with an error it counts as a failed attempt. */
+  #refuse(delivery: Delivery, error: AetherError | undefined): void {
+    const options = error === undefined ? { failed: false } : { failed: true, error: toErrorShape(error) }
+    if (error !== undefined) this.#host.logger.error(error.message, error.detail)
+    delivery.release(options).then(undefined, (failure: unknown) => {
+      this.#host.logger.debug('giving a task back failed', { tid: delivery.task.tid, error: textOf(failure) })
+    })
+  }
+
+  #workEnded(work: Work): void {
+    if (!this.#works.delete(work)) return
+    work.registration.active -= 1
+    this.#counts.active -= 1
+    if (this.#works.size > 0) return
+    this.#onIdle?.()
+    this.#onIdle = undefined
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const wasStarted = this.#starting !== undefined
+    this.#state = { status: 'draining' }
+    this.#drainController.abort(shutdown(this.name, 'is draining'))
+    try {
+      if (wasStarted) {
+        await this.#starting?.catch(ignore)
+        await this.#closeConsumers()
+        if (!this.#isHurried) await this.#idle(graceMs, true)
+        const reason = shutdown(this.name, 'is shutting down')
+        for (const work of this.#works) work.shutDown(reason)
+        await this.#idle(windUpMs, false)
+        // What is left does not listen: its task goes to another worker, its result will not be wanted.
+        await Promise.all([...this.#works].map((work) => work.giveBack()))
+        await this.#beacon.stop()
+      }
+    } finally {
+      this.#wheel.stop()
+      this.#works.clear()
+      this.#state = { status: 'closed' }
+      this.#host.closed(this)
+    }
+  }
+
+  /** Resolves when nothing is in hand, or after `limitMs`, or where that is wanted when hurried. */
+  #idle(limitMs: number, canHurry: boolean): Promise<void> {
+    if (this.#works.size === 0 || limitMs === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      let timer: Timer | undefined = undefined
+      const done = (): void => {
+        timer?.cancel()
+        this.#onIdle = undefined
+        this.#hurry = undefined
+        resolve()
+      }
+      timer = this.#host.clock.setTimer(done, limitMs)
+      this.#onIdle = done
+      if (canHurry) this.#hurry = done
+    })
+  }
+
+  async #closeConsumers(): Promise<void> {
+    const consumers = this.#consumers
+    this.#consumers = []
+    for (const outcome of await Promise.allSettled(consumers.map((consumer) => consumer.close()))) {
+      if (outcome.status === 'rejected') {
+        this.#host.logger.warn('closing a consumer failed', {
+          worker: this.name,
+          error: textOf(outcome.reason),
+        })
+      }
+    }
+  }
+
+  #loads(): {
+    route: ReturnType<Registration['plan']['route']>
+    context: string
+    active: number
+    concurrency: number
+  }[] {
+    return [...this.#registrations.values()].map((registration) => ({
+      // Presence has a topic of its own, which holds no wildcard.
+      route: registration.plan.route(registration.context === '+' ? 'x' : registration.context),
+      context: registration.context,
+      active: registration.active,
+      concurrency: Math.min(registration.concurrency, this.#options.concurrency),
+    }))
+  }
+}
+
+const drainKeys: ReadonlySet<string> = new Set(['graceMs', 'signal'] satisfies (keyof DrainOptions)[])
+
+function shutdown(worker: string, what: string): AetherError {
+  return new AetherError('ERR_AETHER_WORKER_SHUTDOWN', `worker ${worker} ${what}`, {
+    retryable: true,
+    detail: { worker },
+  })
+}
+
+function workerClosed(worker: string): AetherError {
+  return new AetherError('ERR_AETHER_WORKER_CLOSED', `worker ${worker} is closed: make another`, {
+    detail: { worker },
+  })
+}
+
+function handlerMissing(worker: string, delivery: Delivery): AetherError {
+  const { job, task } = delivery.task.route
+  return new AetherError('ERR_AETHER_HANDLER_MISSING', `worker ${worker} has no handler for ${job}/${task}`, {
+    retryable: true,
+    detail: { job, task },
+  })
+}
+
+function ignore(): void {}

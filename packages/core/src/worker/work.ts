@@ -1,0 +1,415 @@
+import type { PerformOptions, Run } from '../client/run.ts'
+import type { WheelEntry } from '../app/wheel.ts'
+import { optionsInvalid } from '../app/check-options.ts'
+import type { TaskDefinition, TaskInput, TaskOutput, TaskProgress } from '../define/task-definition.ts'
+import { isPromiseLike, validate } from '../define/validate.ts'
+import { isRetryable, textOf, toErrorShape } from '../error-shape.ts'
+import { AetherError, isAetherError } from '../errors.ts'
+import { runChain } from '../middleware/compose.ts'
+import { traceHeaders } from '../trace/traceparent.ts'
+import type { CompleteEvent, Delivery, Logger, ReleaseOptions, Route, StatusEvent } from '../transport.ts'
+import { nestedOptions } from './nested-options.ts'
+import type { Completion, Registration, WorkHost } from './work-host.ts'
+import { taskLogger } from './task-logger.ts'
+import type { TaskContext } from './worker.ts'
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
+
+/**
+ * One delivery in a worker's hands: the handler's context, and the entry in the worker's wheel, in one object. It settles its delivery exactly once; what the
+ * handler does after that has no effect.
+ */
+export class Work implements TaskContext, WheelEntry<Work> {
+  wheelNext: Work | undefined = undefined
+  wheelPrevious: Work | undefined = undefined
+  wheelDueMs = 0
+  wheelBucket = -1
+
+  headers: Readonly<Record<string, string>>
+  readonly registration: Registration
+  readonly #host: WorkHost
+  readonly #delivery: Delivery
+  /** Monotonic milliseconds; Infinity where there is no such limit. */
+  readonly #deadlineAtMs: number
+  readonly #timeoutAtMs: number
+  #renewAtMs: number
+  #controller: AbortController | undefined = undefined
+  #abortReason: AetherError | undefined = undefined
+  #log: Logger | undefined = undefined
+  #percent = 0
+  #seq = 0
+  #isSettled = false
+  #isHandlerRunning = false
+  #isSettling = false
+  #isEnded = false
+
+  constructor(host: WorkHost, registration: Registration, delivery: Delivery, nowMs: number) {
+    this.#host = host
+    this.registration = registration
+    this.#delivery = delivery
+    this.headers = delivery.task.headers ?? noHeaders
+    const { attemptTimeoutMs, leaseMs } = registration
+    this.#renewAtMs = nowMs + leaseMs / 3
+    this.#timeoutAtMs = attemptTimeoutMs > 0 ? nowMs + attemptTimeoutMs : Infinity
+    this.#deadlineAtMs = nowMs + Math.max(0, delivery.task.deadline - host.clock.now())
+  }
+
+  get tid(): string {
+    return this.#delivery.task.tid
+  }
+
+  get route(): Route {
+    return this.#delivery.task.route
+  }
+
+  get workgroup(): string {
+    return this.#host.workgroup
+  }
+
+  get attempt(): number {
+    return this.#delivery.attempt
+  }
+
+  get fence(): number {
+    return this.#delivery.attempt
+  }
+
+  get deadline(): number {
+    return this.#delivery.task.deadline
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.#delivery.task.deadline - this.#host.clock.now())
+  }
+
+  get draining(): AbortSignal {
+    return this.#host.draining
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
+    }
+    return this.#controller.signal
+  }
+
+  get log(): Logger {
+    this.#log ??= taskLogger(this.#host.logger, this)
+    return this.#log
+  }
+
+  progress(data: unknown): Promise<void> {
+    return this.#report('progress', data)
+  }
+
+  status(percent: number, data?: unknown): Promise<void> {
+    if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
+      return quiet(Promise.reject(optionsInvalid('ctx.status', 'percent', 'a number from 0 to 100', percent)))
+    }
+    this.#percent = percent
+    return this.#report('progress', data)
+  }
+
+  perform<D extends TaskDefinition>(
+    definition: D,
+    input: TaskInput<D>,
+    options: PerformOptions = {},
+  ): Run<TaskOutput<D>, TaskProgress<D>> {
+    const nested = nestedOptions(this, definition, options, this.#host.channel)
+    return this.#host.performer.perform(definition, input, nested, true) as Run<
+      TaskOutput<D>,
+      TaskProgress<D>
+    >
+  }
+
+  /** Starts the handler, or ends the delivery where there is nothing to start. */
+  begin(nowMs: number): void {
+    this.#schedule(nowMs)
+    this.#delivery.onRevoke((reason) => this.revoked(reason))
+    if (this.#isSettled) return this.#ended()
+    if (this.#host.announce) void this.#report('initialized', undefined)
+    try {
+      const { task } = this.#delivery
+      const input = this.registration.plan.codecs.named(task.codec).decode(task.body)
+      const { definition } = this.registration.plan
+      const validated = definition.input === undefined ? input : validate(definition, 'input', input)
+      if (!isPromiseLike(validated)) return this.#handle(validated)
+      this.#isHandlerRunning = true
+      validated.then((value) => this.#handle(value)).then(undefined, (error: unknown) => this.#threw(error))
+    } catch (error) {
+      this.#threw(error)
+    }
+  }
+
+  /** The engine took the task away: its end is not ours to tell any more. */
+  revoked(reason: AetherError): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#host.counts.returned += 1
+    this.#host.wheel.remove(this)
+    this.#abort(reason)
+    this.#ended()
+  }
+
+  /** Tells the handler that the worker stops. */
+  shutDown(reason: AetherError): void {
+    if (!this.#isSettled) this.#abort(reason)
+  }
+
+  /** Returns the task unfinished, for another worker; does not count as a failed attempt. */
+  giveBack(): Promise<void> {
+    return this.#release({ failed: false })
+  }
+
+  /** Its time in the wheel has come: renewal, attempt timeout or deadline. */
+  due(nowMs: number): void {
+    if (this.#isSettled) return
+    if (nowMs >= this.#deadlineAtMs) return this.#expire()
+    if (nowMs >= this.#timeoutAtMs) return this.#timeOut()
+    this.#renewAtMs = nowMs + this.registration.leaseMs / 3
+    this.#schedule(nowMs)
+    this.#delivery.renew().then(undefined, (error: unknown) => {
+      if (isAetherError(error) && error.code === 'ERR_AETHER_LEASE_LOST') this.revoked(error)
+      else this.#host.logger.debug('renewing a lease failed', { tid: this.tid, error: textOf(error) })
+    })
+  }
+
+  #schedule(nowMs: number): void {
+    this.#host.wheel.add(this, Math.min(this.#renewAtMs, this.#timeoutAtMs, this.#deadlineAtMs), nowMs)
+  }
+
+  #handle(input: unknown): void {
+    if (this.#isSettled) return this.#handlerEnded()
+    this.#isHandlerRunning = true
+    let output: unknown
+    try {
+      output =
+        this.#host.middleware.length === 0
+          ? this.registration.handler(input, this)
+          : this.#handleThrough(input)
+    } catch (error) {
+      return this.#threw(error)
+    }
+    if (!isPromiseLike(output)) return this.#returned(output)
+    output.then(
+      (value) => this.#returned(value),
+      (error: unknown) => this.#threw(error),
+    )
+  }
+
+  #handleThrough(input: unknown): Promise<unknown> {
+    const { definition } = this.registration.plan
+    const headers = { ...this.headers }
+    this.headers = headers
+    const { tid, route, workgroup, attempt } = this
+    const call = { side: 'worker' as const, definition, route, tid, workgroup, attempt, input, headers }
+    return runChain(this.#host.middleware, call, async () => this.registration.handler(call.input, this))
+  }
+
+  #returned(value: unknown): void {
+    if (this.#isSettled) return this.#handlerEnded()
+    try {
+      const { definition } = this.registration.plan
+      const output = definition.output === undefined ? value : validate(definition, 'output', value)
+      if (!isPromiseLike(output)) return this.#succeed(output)
+      output.then((settled) => this.#succeed(settled)).then(undefined, (error: unknown) => this.#threw(error))
+    } catch (error) {
+      this.#threw(error)
+    }
+  }
+
+  #succeed(output: unknown): void {
+    if (this.#isSettled) return this.#handlerEnded()
+    const codec = this.registration.plan.codecs.forValue(output)
+    const body = codec.encode(output)
+    const { maxPayloadBytes } = this.#host
+    if (body.length > maxPayloadBytes) throw outputTooLarge(this, body.length, maxPayloadBytes)
+    this.#isHandlerRunning = false
+    this.#host.counts.succeeded += 1
+    this.#ack(
+      body.length === 0
+        ? { status: 'succeed', codec: codec.name }
+        : { status: 'succeed', codec: codec.name, body },
+    )
+  }
+
+  #threw(error: unknown): void {
+    this.#isHandlerRunning = false
+    if (this.#isSettled) return this.#ended()
+    // What a handler throws because it was told to stop is not its failure.
+    if (this.#abortReason?.code === 'ERR_AETHER_WORKER_SHUTDOWN') return void this.giveBack()
+    const retryAfterMs = isAetherError(error) ? error.detail['retryAfterMs'] : undefined
+    if (
+      isAetherError(error) &&
+      error.code === 'ERR_AETHER_RATE_LIMITED' &&
+      typeof retryAfterMs === 'number'
+    ) {
+      return void this.#release({ failed: false, delayMs: retryAfterMs })
+    }
+    this.#fail(error)
+  }
+
+  #fail(thrown: unknown): void {
+    this.#host.counts.failed += 1
+    const error = toErrorShape(thrown)
+    if (!isRetryable(thrown)) return this.#ack({ status: 'failed', error }, true)
+    // Whether it was the last attempt is the engine's to say: it counts failures, `attempt` counts deliveries.
+    const { backoff } = this.registration.plan.definition
+    const delayMs = Math.max(0, backoff(this.attempt, this.#host.random))
+    void this.#release({ failed: true, delayMs: Number.isFinite(delayMs) ? delayMs : 0, error })
+  }
+
+  #expire(): void {
+    const reason = new AetherError('ERR_AETHER_DEADLINE_EXCEEDED', `task ${this.tid} reached its deadline`, {
+      detail: { tid: this.tid },
+    })
+    this.#ack({ status: 'expired', error: toErrorShape(reason) })
+    this.#abort(reason)
+  }
+
+  #timeOut(): void {
+    const limitMs = this.registration.attemptTimeoutMs
+    const reason = new AetherError(
+      'ERR_AETHER_ATTEMPT_TIMEOUT',
+      `attempt ${this.attempt} of task ${this.tid} took longer than ${limitMs} ms`,
+      { retryable: true, detail: { tid: this.tid, attempt: this.attempt, attemptTimeoutMs: limitMs } },
+    )
+    this.#fail(reason)
+    this.#abort(reason)
+  }
+
+  #ack(completion: Completion, deadLetter: boolean = false): void {
+    if (!this.#settling()) return
+    const { attempt, task } = this.#delivery
+    const { client, host, workgroup } = this.#host
+    // Written out, not spread together: this runs once for each task.
+    const event: Writable<CompleteEvent> = {
+      action: 'complete',
+      status: completion.status,
+      route: task.route,
+      tid: task.tid,
+      attempt,
+      workgroup,
+      client,
+      host,
+      codec: completion.codec ?? 'json',
+    }
+    if (completion.body !== undefined) event.body = completion.body
+    if (completion.error !== undefined) event.error = completion.error
+    const trace = traceHeaders(this.headers)
+    if (trace !== undefined) event.headers = trace
+    if (this.#host.keepsCompletions) this.#host.finished.add(event)
+    this.#delivery.ack(event, deadLetter ? { deadLetter } : undefined).then(
+      () => this.#settled(),
+      (error: unknown) => {
+        this.#host.counts.refused += 1
+        // The task may come again, here too: then its completion is sent again instead of working twice.
+        this.#host.finished.add(event)
+        this.#host.logger.warn('a completion was refused', { tid: task.tid, attempt, error: textOf(error) })
+        this.#settled()
+      },
+    )
+  }
+
+  /** Never rejects: where it cannot be given back, the lease ends by itself. */
+  async #release(options: ReleaseOptions): Promise<void> {
+    if (!this.#settling()) return
+    if (options.failed !== true) this.#host.counts.returned += 1
+    try {
+      await this.#delivery.release(options)
+    } catch (failure) {
+      this.#host.logger.debug('giving a task back failed', { tid: this.tid, error: textOf(failure) })
+    }
+    this.#settled()
+  }
+
+  #settling(): boolean {
+    if (this.#isSettled) return false
+    this.#isSettled = true
+    this.#isSettling = true
+    this.#host.wheel.remove(this)
+    return true
+  }
+
+  #settled(): void {
+    this.#isSettling = false
+    this.#ended()
+  }
+
+  #handlerEnded(): void {
+    this.#isHandlerRunning = false
+    this.#ended()
+  }
+
+  #ended(): void {
+    if (this.#isEnded || this.#isHandlerRunning || this.#isSettling || !this.#isSettled) return
+    this.#isEnded = true
+    this.#host.workEnded(this)
+  }
+
+  #abort(reason: AetherError): void {
+    if (this.#abortReason !== undefined) return
+    this.#abortReason = reason
+    this.#controller?.abort(reason)
+  }
+
+  #report(status: StatusEvent['status'], data: unknown): Promise<void> {
+    return quiet(this.#reportNow(status, data))
+  }
+
+  async #reportNow(status: StatusEvent['status'], data: unknown): Promise<void> {
+    const { definition, codecs } = this.registration.plan
+    let value = data
+    if (data !== undefined && definition.progress !== undefined) {
+      const validated = validate(definition, 'progress', data)
+      value = isPromiseLike(validated) ? await validated : validated
+    }
+    if (this.#isSettled) throw this.#abortReason ?? afterTheEnd(this)
+    const codec = codecs.forValue(value)
+    const { task, attempt } = this.#delivery
+    const { client, host, workgroup } = this.#host
+    this.#seq += 1
+    const event: Writable<StatusEvent> = {
+      action: 'status',
+      status,
+      route: task.route,
+      tid: task.tid,
+      progress: this.#percent,
+      seq: this.#seq,
+      attempt,
+      workgroup,
+      client,
+      host,
+      codec: codec.name,
+    }
+    if (value !== undefined) event.body = codec.encode(value)
+    const trace = traceHeaders(this.headers)
+    if (trace !== undefined) event.headers = trace
+    await this.#delivery.report(event)
+  }
+}
+
+/** A promise that nobody has to await: a handler that reports without waiting must not bring its process down. */
+function quiet(promise: Promise<void>): Promise<void> {
+  promise.catch(ignore)
+  return promise
+}
+
+function afterTheEnd(work: Work): AetherError {
+  return new AetherError('ERR_AETHER_LEASE_LOST', `task ${work.tid} is not in this worker's hands any more`, {
+    detail: { tid: work.tid, attempt: work.attempt },
+  })
+}
+
+function outputTooLarge(work: Work, bytes: number, maxBytes: number): AetherError {
+  return new AetherError(
+    'ERR_AETHER_PAYLOAD_TOO_LARGE',
+    `output of task ${work.tid} has ${bytes} bytes, the transport takes ${maxBytes}`,
+    { detail: { tid: work.tid, bytes, maxBytes } },
+  )
+}
+
+function ignore(): void {}

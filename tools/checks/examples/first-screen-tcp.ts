@@ -11,7 +11,7 @@ const resize = defineTask({
   output: z.object({ file: z.string() }),
 })
 
-const aether = createAether({ union: 'shop', transport: tcp({ url: 'tcp://127.0.0.1:7411' }) })
+const aether = createAether({ union: 'shop', transport: tcp({ url: 'aether://127.0.0.1:7411' }) })
 
 // A worker: return completes the task, throw fails it, ctx.signal says when to stop.
 const worker = aether.worker({ concurrency: 16 })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding } from '../finding.ts'
@@ -16,15 +16,27 @@ export async function checkPackages(root: string): Promise<readonly Finding[]> {
   const folder = await mkdtemp(join(tmpdir(), 'aether-packages-'))
   try {
     const findings: Finding[] = []
-    for (const each of publishable(readWorkspace(root))) findings.push(...(await checkPackage(each, folder)))
+    const pnpm = await pnpmCommand(root)
+    for (const each of publishable(readWorkspace(root))) findings.push(...(await checkPackage(each, pnpm, folder)))
     return findings
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function checkPackage(each: WorkspacePackage, folder: string): Promise<readonly Finding[]> {
-  const tarball = await pack(each, folder)
+/** The pnpm on the PATH, where the scripts have put it; otherwise the pinned one through npx. */
+async function pnpmCommand(root: string): Promise<readonly string[]> {
+  const isThere = await run('pnpm', ['--version'], root).then(
+    () => true,
+    () => false,
+  )
+  if (isThere) return ['pnpm']
+  const { packageManager } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { readonly packageManager: string }
+  return ['npx', '--yes', packageManager]
+}
+
+async function checkPackage(each: WorkspacePackage, pnpm: readonly string[], folder: string): Promise<readonly Finding[]> {
+  const tarball = await pack(each, pnpm, folder)
   const object = (rule: string, message: string): Finding => ({
     rule,
     file: `${each.path}/package.json`,
@@ -33,18 +45,22 @@ async function checkPackage(each: WorkspacePackage, folder: string): Promise<rea
   const findings = checkTarballFiles(each.manifest, tarball.files).map((message) =>
     object('tarball', message),
   )
-  // Both commands are on the PATH, since a package script runs this.
   const [publint, attw] = await Promise.all([
-    run('publint', ['run', tarball.path, '--strict'], each.folder),
-    run('attw', [tarball.path, '--profile', 'esm-only', '--no-emoji', '--no-color'], each.folder),
+    run(commandPath('publint'), ['run', tarball.path, '--strict'], each.folder),
+    run(commandPath('attw'), [tarball.path, '--profile', 'esm-only', '--no-emoji', '--no-color'], each.folder),
   ])
   if (publint.code !== 0) findings.push(object('publint', `publint objects:\n${publint.output}`))
   if (attw.code !== 0) findings.push(object('attw', `attw objects:\n${attw.output}`))
   return findings
 }
 
-async function pack(each: WorkspacePackage, folder: string): Promise<Tarball> {
-  const { code, output } = await run('pnpm', ['pack', '--json', '--pack-destination', folder], each.folder)
+function commandPath(name: string): string {
+  return join(import.meta.dirname, '..', '..', 'node_modules', '.bin', name)
+}
+
+async function pack(each: WorkspacePackage, pnpm: readonly string[], folder: string): Promise<Tarball> {
+  const [command = 'pnpm', ...first] = pnpm
+  const { code, output } = await run(command, [...first, 'pack', '--json', '--pack-destination', folder], each.folder)
   if (code !== 0) throw new Error(`${each.path} cannot be packed:\n${output}`)
   const packed = JSON.parse(output.slice(output.indexOf('{'))) as {
     readonly filename: string

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { broker } from '@aether/broker'
+import { createBroker } from '@aether/broker'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 const examples = join(import.meta.dirname, '..', '..', 'examples')
@@ -22,11 +22,10 @@ describe('the first screen of the README', () => {
   })
 
   it('runs over a broker', async () => {
-    const server = broker({ port: 0 })
+    const server = createBroker({ port: 0 })
     await server.start()
     onTestFinished(() => server.close())
-    const { host, port } = server.address
-    const text = read('first-screen-tcp.ts').replace('127.0.0.1:7411', `${host}:${port}`)
+    const text = read('first-screen-tcp.ts').replace('aether://127.0.0.1:7411', server.url)
     expect(await run(text)).toBe('50 %\ncat-320.webp\n')
   })
 

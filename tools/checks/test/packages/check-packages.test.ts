@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { checkPackages } from '../../src/packages/check-packages.ts'
+import { fixtureWorkspace, type Files } from '../fixture-workspace.ts'
+
+const manifest = {
+  name: '@aether/x',
+  version: '1.0.0',
+  license: 'MIT',
+  type: 'module',
+  files: ['dist', 'src'],
+  exports: { '.': { '@aether/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } },
+}
+
+const sound: Files = {
+  'package.json': { name: 'workspace', private: true, packageManager: 'pnpm@12.21.0' },
+  'pnpm-workspace.yaml': 'packages: [packages/*]\npmOnFail: ignore\n',
+  LICENSE: 'MIT',
+  'packages/x/package.json': manifest,
+  'packages/x/README.md': '# x\n',
+  'packages/x/src/index.ts': 'export const x = 1\n',
+  'packages/x/dist/index.js': 'export const x = 1\n',
+  'packages/x/dist/index.d.ts': 'export declare const x = 1\n',
+}
+
+const check = (files: Files = {}): ReturnType<typeof checkPackages> => checkPackages(fixtureWorkspace({ ...sound, ...files }))
+
+const finding = (rule: string, message: string): object => ({
+  rule,
+  file: 'packages/x/package.json',
+  message: expect.stringContaining(message) as string,
+})
+
+describe('checkPackages', () => {
+  it('accepts a package that users can install', async () => {
+    expect(await check()).toEqual([])
+  })
+
+  it('leaves private packages alone', async () => {
+    expect(await check({ 'packages/x/package.json': { ...manifest, private: true, exports: { '.': './none.js' } } })).toEqual([])
+  })
+
+  it('tells what publint says', async () => {
+    const files = { 'packages/x/dist/index.js': 'module.exports = { x: 1 }\n' }
+    expect(await check(files)).toContainEqual(finding('publint', 'pkg.exports["."].default'))
+  })
+
+  it('tells what attw says', async () => {
+    const files = { 'packages/x/dist/index.d.ts': `export * from './inside'\n`, 'packages/x/dist/inside.d.ts': 'export declare const x = 1\n' }
+    expect(await check(files)).toContainEqual(finding('attw', 'Internal resolution error'))
+  })
+
+  it('tells which files do not belong in the tarball', async () => {
+    expect(await check({ 'packages/x/dist/.tsbuildinfo': '{}' })).toEqual([
+      finding('tarball', 'its tarball holds dist/.tsbuildinfo'),
+    ])
+  })
+})

@@ -6,14 +6,15 @@ import type { Clock } from '../clock.ts'
 import type { TaskDefinition } from '../define/task-definition.ts'
 import { isPromiseLike, validate } from '../define/validate.ts'
 import { asAetherError, textOf } from '../error-shape.ts'
-import { AetherError, isAetherError } from '../errors.ts'
-import { runChain } from '../middleware/compose.ts'
-import type { Call, Middleware } from '../middleware/middleware.ts'
+import { isAetherError, type AetherError } from '../errors.ts'
+import type { Middleware } from '../middleware/middleware.ts'
 import { checkName } from '../topic/names.ts'
 import type { CompleteEvent, Logger, Receipt, StatusEvent, TaskMessage } from '../transport.ts'
+import { cancelledError, deadlineError, duplicate, inputTooLarge } from './client-errors.ts'
 import { checkPerformOptions } from './perform-options.ts'
-import type { AttachOptions, PerformOptions, Settlement } from './run.ts'
-import { cancelledError, deadlineError, localSettlement, settlementOf } from './settlement.ts'
+import type { AttachOptions, PerformOptions } from './run.ts'
+import { localSettlement, settlementOf } from './settlement.ts'
+import { clientCall, performThrough } from './through-middleware.ts'
 import { alreadySeen, TaskRun, type RunOwner } from './task-run.ts'
 
 /** The engine ends a task at its deadline; only when it stays silent this much longer does the client end the run by itself. */
@@ -79,8 +80,17 @@ export class Client implements RunOwner {
       const now = this.#host.clock.monotonic()
       this.#wheel.add(run, now + (options.deadlineMs ?? definition.deadlineMs), now)
       const deadline = this.#host.clock.now() + (options.deadlineMs ?? definition.deadlineMs)
-      if (this.#host.middleware.length > 0) this.#performThrough(run, definition, input, options, deadline)
-      else this.#validateAndSend(run, definition, input, options, options.headers, deadline)
+      const { middleware } = this.#host
+      if (middleware.length > 0) {
+        const call = clientCall(run, definition, input, options.headers)
+        performThrough(run, call, {
+          middleware,
+          client: this.#host.name,
+          send: () => this.#validateAndSend(run, definition, call.input, options, call.headers, deadline),
+          fail: (error) => this.#failed(run, error),
+          intercepted: () => this.#waitForMiddleware(run),
+        })
+      } else this.#validateAndSend(run, definition, input, options, options.headers, deadline)
     } catch (error) {
       this.#failed(run, error)
     }
@@ -200,62 +210,10 @@ export class Client implements RunOwner {
     run.onAbort = () => signal.removeEventListener('abort', onAbort)
   }
 
-  #performThrough(
-    run: TaskRun,
-    definition: TaskDefinition,
-    input: unknown,
-    options: PerformOptions,
-    deadline: number,
-  ): void {
-    if (run.route === undefined) return
-    const { route, tid } = run
-    const headers = { ...options.headers }
-    const call: Call = {
-      side: 'client',
-      definition,
-      route,
-      tid,
-      workgroup: options.workgroup ?? 'workers',
-      attempt: 0,
-      input,
-      headers,
-    }
-    let inner: Settlement | undefined
-    const innermost = (): Promise<unknown> =>
-      new Promise((resolve, reject) => {
-        if (run.settlement !== undefined) return reject(alreadyOver(tid))
-        run.intercept = (settlement) => {
-          inner = settlement
-          if (settlement.status === 'succeeded') resolve(settlement.value)
-          else reject(settlement.error)
-          // Middleware that never returns must not keep the run open for good.
-          const now = this.#host.clock.monotonic()
-          this.#wheel.add(run, Math.max(run.wheelDueMs, now + deadlineGraceMs), now)
-        }
-        try {
-          this.#validateAndSend(run, definition, call.input, options, headers, deadline)
-        } catch (error) {
-          this.#failed(run, error)
-        }
-      })
-    const { name } = this.#host
-    void runChain(this.#host.middleware, call, innermost).then(
-      (value) => {
-        run.intercept = undefined
-        run.finish({
-          status: 'succeeded',
-          tid,
-          value,
-          attempt: inner?.attempt ?? 0,
-          worker: inner?.worker ?? name,
-        })
-      },
-      (error: unknown) => {
-        run.intercept = undefined
-        if (inner !== undefined && inner.status !== 'succeeded' && inner.error === error) run.finish(inner)
-        else this.#failed(run, error)
-      },
-    )
+  /** Middleware that never returns must not keep the run open for good. */
+  #waitForMiddleware(run: TaskRun): void {
+    const now = this.#host.clock.monotonic()
+    this.#wheel.add(run, Math.max(run.wheelDueMs, now + deadlineGraceMs), now)
   }
 
   #validateAndSend(
@@ -291,7 +249,7 @@ export class Client implements RunOwner {
     const codec = plan.codecs.forValue(input)
     const body = codec.encode(input)
     const { maxPayloadBytes } = channel.transport.capabilities
-    if (body.length > maxPayloadBytes) throw tooLarge(definition, body.length, maxPayloadBytes)
+    if (body.length > maxPayloadBytes) throw inputTooLarge(definition, body.length, maxPayloadBytes)
     const message = {
       route,
       tid: run.tid,
@@ -326,7 +284,7 @@ export class Client implements RunOwner {
     const { channel } = run
     if (channel === undefined) return
     const first = channel.runs.get(run.tid)
-    if (first !== undefined && !isSameTask(first, run)) throw duplicate(run)
+    if (first !== undefined && !isSameTask(first, run)) throw duplicate(run.tid)
     // Known before it is sent: its completion may overtake its receipt.
     run.sibling = first
     channel.runs.set(run.tid, run)
@@ -428,33 +386,6 @@ function isSameTask(one: TaskRun, other: TaskRun): boolean {
     one.route?.job === other.route?.job &&
     one.route?.task === other.route?.task &&
     one.route?.context === other.route?.context
-  )
-}
-
-function duplicate(run: TaskRun): AetherError {
-  const { tid } = run
-  return new AetherError(
-    'ERR_AETHER_TASK_DUPLICATE',
-    `tid ${tid} belongs to an open run of another task: use another tid`,
-    {
-      detail: { tid },
-    },
-  )
-}
-
-function alreadyOver(tid: string): AetherError {
-  return new AetherError(
-    'ERR_AETHER_TASK_CANCELLED',
-    `task ${tid} was over before middleware called next()`,
-    { detail: { tid } },
-  )
-}
-
-function tooLarge(definition: TaskDefinition, bytes: number, maxBytes: number): AetherError {
-  return new AetherError(
-    'ERR_AETHER_PAYLOAD_TOO_LARGE',
-    `input of ${definition.job}/${definition.task} has ${bytes} bytes, the transport takes ${maxBytes}`,
-    { detail: { bytes, maxBytes } },
   )
 }
 

@@ -2,6 +2,7 @@ import type { Plan } from '../app/plan.ts'
 import { asAetherError, errorFromShape } from '../error-shape.ts'
 import { AetherError } from '../errors.ts'
 import type { CompleteEvent } from '../transport.ts'
+import { cancelledError } from './client-errors.ts'
 import type { Settlement } from './run.ts'
 
 /** What a completion means to its caller. A body that cannot be read makes a failure of a success: the caller has no value. */
@@ -31,19 +32,6 @@ export function localSettlement(
   error: AetherError,
 ): Settlement {
   return { status, tid, error, attempt: 0, worker: undefined }
-}
-
-export function cancelledError(tid: string, reason: string, cause?: unknown): AetherError {
-  return new AetherError('ERR_AETHER_TASK_CANCELLED', `task ${tid} was cancelled: ${reason}`, {
-    cause,
-    detail: { tid, reason },
-  })
-}
-
-export function deadlineError(tid: string, deadlineMs: number): AetherError {
-  return new AetherError('ERR_AETHER_DEADLINE_EXCEEDED', `task ${tid} did not end within ${deadlineMs} ms`, {
-    detail: { tid, deadlineMs },
-  })
 }
 
 function errorOf(event: CompleteEvent): AetherError {

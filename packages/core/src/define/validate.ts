@@ -30,7 +30,7 @@ export function validate(definition: TaskDefinition, part: Part, value: unknown)
   }
   return isPromiseLike(result)
     ? result.then(
-        (settled) => accepted(definition, part, settled as Result),
+        (settled) => accepted(definition, part, settled),
         (thrown: unknown) => {
           throw invalid(definition, part, [{ message: textOf(thrown) }], thrown)
         },

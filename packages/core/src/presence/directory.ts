@@ -93,7 +93,7 @@ export class PresenceDirectory implements Presence {
   async #close(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
-    for (const stream of [...this.#streams]) stream.end()
+    for (const stream of this.#streams) stream.end()
     const listeners = this.#listeners
     this.#listeners = []
     for (const outcome of await Promise.allSettled(listeners.map((listener) => listener.close()))) {

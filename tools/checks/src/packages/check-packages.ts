@@ -17,7 +17,8 @@ export async function checkPackages(root: string): Promise<readonly Finding[]> {
   try {
     const findings: Finding[] = []
     const pnpm = await pnpmCommand(root)
-    for (const each of publishable(readWorkspace(root))) findings.push(...(await checkPackage(each, pnpm, folder)))
+    for (const each of publishable(readWorkspace(root)))
+      findings.push(...(await checkPackage(each, pnpm, folder)))
     return findings
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -31,11 +32,17 @@ async function pnpmCommand(root: string): Promise<readonly string[]> {
     () => false,
   )
   if (isThere) return ['pnpm']
-  const { packageManager } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { readonly packageManager: string }
+  const { packageManager } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    readonly packageManager: string
+  }
   return ['npx', '--yes', packageManager]
 }
 
-async function checkPackage(each: WorkspacePackage, pnpm: readonly string[], folder: string): Promise<readonly Finding[]> {
+async function checkPackage(
+  each: WorkspacePackage,
+  pnpm: readonly string[],
+  folder: string,
+): Promise<readonly Finding[]> {
   const tarball = await pack(each, pnpm, folder)
   const object = (rule: string, message: string): Finding => ({
     rule,
@@ -47,7 +54,11 @@ async function checkPackage(each: WorkspacePackage, pnpm: readonly string[], fol
   )
   const [publint, attw] = await Promise.all([
     run(commandPath('publint'), ['run', tarball.path, '--strict'], each.folder),
-    run(commandPath('attw'), [tarball.path, '--profile', 'esm-only', '--no-emoji', '--no-color'], each.folder),
+    run(
+      commandPath('attw'),
+      [tarball.path, '--profile', 'esm-only', '--no-emoji', '--no-color'],
+      each.folder,
+    ),
   ])
   if (publint.code !== 0) findings.push(object('publint', `publint objects:\n${publint.output}`))
   if (attw.code !== 0) findings.push(object('attw', `attw objects:\n${attw.output}`))
@@ -60,7 +71,11 @@ function commandPath(name: string): string {
 
 async function pack(each: WorkspacePackage, pnpm: readonly string[], folder: string): Promise<Tarball> {
   const [command = 'pnpm', ...first] = pnpm
-  const { code, output } = await run(command, [...first, 'pack', '--json', '--pack-destination', folder], each.folder)
+  const { code, output } = await run(
+    command,
+    [...first, 'pack', '--json', '--pack-destination', folder],
+    each.folder,
+  )
   if (code !== 0) throw new Error(`${each.path} cannot be packed:\n${output}`)
   const packed = JSON.parse(output.slice(output.indexOf('{'))) as {
     readonly filename: string

@@ -8,7 +8,9 @@ const manifest = {
   license: 'MIT',
   type: 'module',
   files: ['dist', 'src'],
-  exports: { '.': { '@aether/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } },
+  exports: {
+    '.': { '@aether/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' },
+  },
 }
 
 const sound: Files = {
@@ -22,7 +24,8 @@ const sound: Files = {
   'packages/x/dist/index.d.ts': 'export declare const x = 1\n',
 }
 
-const check = (files: Files = {}): ReturnType<typeof checkPackages> => checkPackages(fixtureWorkspace({ ...sound, ...files }))
+const check = (files: Files = {}): ReturnType<typeof checkPackages> =>
+  checkPackages(fixtureWorkspace({ ...sound, ...files }))
 
 const finding = (rule: string, message: string): object => ({
   rule,
@@ -36,7 +39,11 @@ describe('checkPackages', () => {
   })
 
   it('leaves private packages alone', async () => {
-    expect(await check({ 'packages/x/package.json': { ...manifest, private: true, exports: { '.': './none.js' } } })).toEqual([])
+    expect(
+      await check({
+        'packages/x/package.json': { ...manifest, private: true, exports: { '.': './none.js' } },
+      }),
+    ).toEqual([])
   })
 
   it('tells what publint says', async () => {
@@ -45,7 +52,10 @@ describe('checkPackages', () => {
   })
 
   it('tells what attw says', async () => {
-    const files = { 'packages/x/dist/index.d.ts': `export * from './inside'\n`, 'packages/x/dist/inside.d.ts': 'export declare const x = 1\n' }
+    const files = {
+      'packages/x/dist/index.d.ts': `export * from './inside'\n`,
+      'packages/x/dist/inside.d.ts': 'export declare const x = 1\n',
+    }
     expect(await check(files)).toContainEqual(finding('attw', 'Internal resolution error'))
   })
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 
 import { expectCode } from './expectations.ts'
-import { completeOf, routeOf, taskOf } from './messages.ts'
+import { ackSoon, routeOf, taskOf } from './messages.ts'
 import { nativeRedelivery } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
@@ -39,7 +39,7 @@ async function refusesWhenFull(context: CaseContext): Promise<void> {
   const error = await expectCode(caller.transport.send(refused), 'ERR_AETHER_QUEUE_FULL')
   expect(error.retryable).toBe(true)
   const inbox = await worker.consume(route, {}, (delivery) => {
-    void delivery.ack(completeOf(delivery))
+    ackSoon(delivery)
   })
   for (const task of tasks) await caller.completion(task.tid)
   await caller.transport.send(refused)

@@ -2,8 +2,8 @@ import { expect } from 'vitest'
 
 import type { EngineControl } from '../harness.ts'
 import { until } from '../until.ts'
-import { bounded, holds } from './expectations.ts'
-import { completeOf, routeOf, taskOf } from './messages.ts'
+import { bounded, holds, observed } from './expectations.ts'
+import { ackSoon, routeOf, taskOf } from './messages.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 const patienceMs = 20_000
@@ -45,12 +45,12 @@ async function survivesFreeze(context: CaseContext): Promise<void> {
   const route = routeOf(context.union)
   const engine = await engineOf(context)
   const inbox = await worker.consume(route, { leaseMs: 30_000 }, (delivery) => {
-    void delivery.ack(completeOf(delivery)).catch(() => undefined)
+    ackSoon(delivery)
   })
   await engine.freeze()
   context.defer(() => engine.thaw())
   const tasks = Array.from({ length: 10 }, () => taskOf(route))
-  const sending = Promise.all(tasks.map((task) => caller.transport.send(task)))
+  const sending = observed(Promise.all(tasks.map((task) => caller.transport.send(task))))
   await holds('nothing moves', () => inbox.deliveries.length === 0, 300)
   await engine.thaw()
   await bounded('sends to a frozen engine', sending, patienceMs)
@@ -80,8 +80,7 @@ async function survivesRestart(context: CaseContext): Promise<void> {
   await holds('the credit of one consumer', () => inbox.deliveries.length === before + 2, 200)
   let settled = before
   const settling = setInterval(() => {
-    for (const delivery of inbox.deliveries.slice(settled))
-      void delivery.ack(completeOf(delivery)).catch(() => undefined)
+    for (const delivery of inbox.deliveries.slice(settled)) ackSoon(delivery)
     settled = inbox.deliveries.length
   }, 5)
   context.defer(() => clearInterval(settling))

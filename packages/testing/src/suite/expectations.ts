@@ -25,6 +25,26 @@ export async function expectCode(
   return error
 }
 
+/** Resolves when `call` rejects with `reason` itself. */
+export async function expectReason(call: Promise<unknown>, reason: unknown): Promise<void> {
+  const outcome = await call.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  if (!('error' in outcome))
+    throw new Error(`expected a rejection, but it resolved with ${describe(outcome.value)}`)
+  if (outcome.error !== reason)
+    throw new Error(`expected the signal's own reason, not ${describe(outcome.error)}`, {
+      cause: outcome.error,
+    })
+}
+
+/** The same promise, whose rejection is not unhandled when the case fails before it looks at it. */
+export function observed<T>(call: Promise<T>): Promise<T> {
+  call.catch(() => undefined)
+  return call
+}
+
 /** Shows that `condition` holds now and keeps holding for `windowMs`: for what must *not* happen. */
 export async function holds(what: string, condition: () => boolean, windowMs = 120): Promise<void> {
   const endsAt = performance.now() + windowMs

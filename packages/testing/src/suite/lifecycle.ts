@@ -2,7 +2,7 @@ import type { Transport, TransportState } from '@aether/core'
 import { expect } from 'vitest'
 
 import { until } from '../until.ts'
-import { bounded, expectCode } from './expectations.ts'
+import { bounded, expectCode, expectReason } from './expectations.ts'
 import { completeOf, newTid, routeOf, taskOf } from './messages.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
@@ -117,13 +117,13 @@ async function refusesAborted(context: CaseContext): Promise<void> {
   const reason = new Error('no longer wanted')
   const signal = AbortSignal.abort(reason)
   const idle = await context.transport()
-  await expect(idle.start(host(context), { signal })).rejects.toBe(reason)
+  await expectReason(idle.start(host(context), { signal }), reason)
   const peer = await context.peer()
   const route = routeOf(context.union)
   const inbox = await peer.consume(route)
   const refused = taskOf(route)
-  await expect(peer.transport.send(refused, { signal })).rejects.toBe(reason)
-  await expect(peer.transport.cancel(route, newTid(), 'x', { signal })).rejects.toBe(reason)
+  await expectReason(peer.transport.send(refused, { signal }), reason)
+  await expectReason(peer.transport.cancel(route, newTid(), 'x', { signal }), reason)
   const taken = taskOf(route)
   await peer.transport.send(taken)
   const delivery = await inbox.of(taken.tid)

@@ -74,6 +74,11 @@ export function completeOf(delivery: Delivery, parts: CompleteParts = {}): Compl
   }
 }
 
+/** Acks without being waited for: where the ack is refused, the case misses the completion. */
+export function ackSoon(delivery: Delivery, parts: CompleteParts = {}): void {
+  delivery.ack(completeOf(delivery, parts)).catch(() => undefined)
+}
+
 /** A progress event of a delivery. */
 export function progressOf(
   delivery: Delivery,

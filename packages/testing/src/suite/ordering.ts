@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 
 import { until } from '../until.ts'
-import { completeOf, routeOf, taskOf } from './messages.ts'
+import { ackSoon, routeOf, taskOf } from './messages.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 const declared = ({ ordering: isDeclared }: { readonly ordering: boolean }): boolean => isDeclared
@@ -29,7 +29,7 @@ async function startsInOrder(context: CaseContext, first: 'consumer first' | 'ba
   const tasks = Array.from({ length: 200 }, () => taskOf(route))
   const open = () =>
     worker.consume(route, { credit: 8 }, (delivery) => {
-      void delivery.ack(completeOf(delivery))
+      ackSoon(delivery)
     })
   let inbox = first === 'consumer first' ? await open() : undefined
   // Not awaited one by one: the order of the calls is the order of acceptance.

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { until } from '../until.ts'
 import { expectCode } from './expectations.ts'
-import { completeOf, routeOf, taskOf } from './messages.ts'
+import { ackSoon, routeOf, taskOf } from './messages.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const priority: Suite = {
@@ -34,7 +34,7 @@ async function ordersByPriority(context: CaseContext): Promise<void> {
   const tasks = priorities.map((level) => taskOf(route, { priority: level }))
   for (const task of tasks) await peer.transport.send(task)
   const inbox = await peer.consume(route, { credit: 1 }, (delivery) => {
-    void delivery.ack(completeOf(delivery))
+    ackSoon(delivery)
   })
   await until(() => inbox.deliveries.length === tasks.length)
   const expected = [9, 5, 3, 0].flatMap((level) => tasks.filter((task) => task.priority === level))

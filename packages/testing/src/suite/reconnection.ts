@@ -3,8 +3,8 @@ import { expect } from 'vitest'
 
 import type { Link } from '../harness.ts'
 import { until } from '../until.ts'
-import { bounded, expectCode, holds } from './expectations.ts'
-import { completeOf, jsonBody, routeOf, taskOf } from './messages.ts'
+import { bounded, expectCode, expectReason, holds, observed } from './expectations.ts'
+import { ackSoon, completeOf, jsonBody, routeOf, taskOf } from './messages.ts'
 import type { Peer } from './peer.ts'
 import { nativeRedelivery } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
@@ -141,7 +141,7 @@ async function closedStayClosed(context: CaseContext): Promise<void> {
   await early.consumer.close()
   await link.cut()
   await until(() => worker.transport.state.status !== 'ready', { timeoutMs: patienceMs })
-  const closing = Promise.all([late.consumer.close(), listener.close()])
+  const closing = observed(Promise.all([late.consumer.close(), listener.close()]))
   await link.heal()
   await bounded('close during a cut', closing, patienceMs)
   await until(() => worker.transport.state.status === 'ready', { timeoutMs: patienceMs })
@@ -218,9 +218,9 @@ async function callsWait(context: CaseContext): Promise<void> {
     peer.transport.listen({ action: 'online' }, (event) => heard.push(event)),
     peer.transport.send(task),
   ] as const
-  const consuming = peer.consume(route)
+  const consuming = observed(peer.consume(route))
   let settled = 0
-  for (const call of [...calls, consuming]) void call.then(() => (settled += 1))
+  for (const call of [...calls, consuming]) void observed(call.then(() => (settled += 1)))
   await holds('they wait', () => settled === 0)
   await link.heal()
   await bounded('calls that waited', Promise.all([...calls, consuming]), patienceMs)
@@ -248,7 +248,7 @@ async function callsGiveUp(context: CaseContext): Promise<void> {
   const controller = new AbortController()
   const aborted = peer.transport.send(taskOf(routeOf(context.union)), { signal: controller.signal })
   controller.abort(reason)
-  await expect(bounded('an aborted send', aborted, 5_000)).rejects.toBe(reason)
+  await expectReason(bounded('an aborted send', aborted, 5_000), reason)
 }
 
 async function callsAreBounded(context: CaseContext): Promise<void> {
@@ -258,7 +258,7 @@ async function callsAreBounded(context: CaseContext): Promise<void> {
   const link = await linkOf(context, peer)
   await link.cut()
   await until(() => peer.transport.state.status !== 'ready', { timeoutMs: patienceMs })
-  const waiting = Array.from({ length: maxPending }, () => peer.transport.send(taskOf(route)))
+  const waiting = Array.from({ length: maxPending }, () => observed(peer.transport.send(taskOf(route))))
   await expectCode(
     bounded('one call too many', peer.transport.send(taskOf(route)), 5_000),
     'ERR_AETHER_QUEUE_FULL',
@@ -292,7 +292,7 @@ async function toleratesDelay(context: CaseContext): Promise<void> {
   const peer = await context.peer()
   const route = routeOf(context.union)
   const inbox = await peer.consume(route, { credit: 8 }, (delivery) => {
-    void delivery.ack(completeOf(delivery))
+    ackSoon(delivery)
   })
   const link = await linkOf(context, peer)
   const before = generationOf(peer)

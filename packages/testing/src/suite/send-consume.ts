@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
-import { completeOf, jsonBody, newTid, progressOf, readJson, routeOf, taskOf } from './messages.ts'
+import { ackSoon, completeOf, jsonBody, newTid, progressOf, readJson, routeOf, taskOf } from './messages.ts'
 import type { TaskInbox } from './peer.ts'
 import { nativeRedelivery } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
@@ -141,12 +141,14 @@ async function matchesRoutes(context: CaseContext): Promise<void> {
 
 async function keepsUnionsApart(context: CaseContext): Promise<void> {
   const peer = await context.peer()
-  const here = await peer.consume(routeOf(context.union))
   const there = await peer.consume(routeOf(`${context.union}-other`))
   const task = taskOf(routeOf(context.union))
   await peer.transport.send(task)
-  await here.of(task.tid)
+  // Only the other union has a worker: the task waits for one of its own.
   await holds('the other union is silent', () => there.deliveries.length === 0)
+  const here = await peer.consume(routeOf(context.union))
+  await here.of(task.tid)
+  expect(there.deliveries).toEqual([])
 }
 
 async function sharesWork(context: CaseContext): Promise<void> {
@@ -157,7 +159,7 @@ async function sharesWork(context: CaseContext): Promise<void> {
     const worker = await context.peer()
     inboxes.push(
       await worker.consume(route, { credit: 4 }, (delivery) => {
-        setImmediate(() => void delivery.ack(completeOf(delivery, { client: worker.client })))
+        setImmediate(() => ackSoon(delivery, { client: worker.client }))
       }),
     )
   }

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
-import { completeOf, jsonBody, progressOf, readJson, routeOf, taskOf } from './messages.ts'
+import { ackSoon, completeOf, jsonBody, progressOf, readJson, routeOf, taskOf } from './messages.ts'
 import { nativeRedelivery } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
@@ -50,7 +50,7 @@ async function copiesToEach(context: CaseContext): Promise<void> {
       const worker = await context.peer()
       await worker.consume(route, { workgroup }, (delivery) => {
         tids.push(delivery.task.tid)
-        void delivery.ack(completeOf(delivery, { workgroup }))
+        ackSoon(delivery, { workgroup })
       })
     }
   }

@@ -1,10 +1,5 @@
-import { createAether, defineTask } from '@aether/core'
-import { tcp } from '@aether/transport-tcp'
-import { connect } from '@aether/wire/tcp'
-import type { Contender, TaskInput, TaskOutput } from '../contender.ts'
-
-// The definition carries types only: no peer validates its input either.
-const echo = defineTask<TaskInput, number, TaskOutput>({ job: 'bench', task: 'echo' })
+import { type Client, connect } from '@aether/wire/tcp'
+import type { Contender } from '../contender.ts'
 
 export const aether: Contender = {
   name: 'ours',
@@ -34,29 +29,10 @@ export const aether: Contender = {
     }
   },
 
-  async tasks(url, _seat, concurrency) {
-    const aether = createAether({ union: 'bench', transport: tcp({ url }) })
-    await aether.start()
-    return {
-      async perform(input, onProgress) {
-        const run = aether.perform(echo, input)
-        if (onProgress !== undefined) for await (const _step of run.progress) onProgress()
-        return run
-      },
-      async work() {
-        const worker = aether.worker({ concurrency })
-        worker.handle(echo, async (input, ctx) => {
-          for (let step = 1; step <= input.steps; step++) await ctx.progress(step * 10)
-          return { n: input.n, length: input.text.length }
-        })
-        await worker.start()
-      },
-      close: () => aether.close(),
-    }
-  },
+  tasks: async (url, _seat, concurrency) => (await import('./aether-tasks.ts')).tasks(url, concurrency),
 
   async idle(url, count) {
-    const clients = []
+    const clients: Client[] = []
     for (let opened = 0; opened < count; opened += 100) {
       const batch = Array.from({ length: Math.min(100, count - opened) }, () => connect(url))
       clients.push(...(await Promise.all(batch)))

@@ -3,8 +3,11 @@ import type { Interest } from './interest.ts'
 import type { LeaseRecord } from './lease-record.ts'
 import type { Owner, Pool } from './owner.ts'
 
-/** `free`: in its interest's selector. `parked`: only its pool keeps it from being free. `none`: its own credit is used up, or it is closed. */
-export type ConsumerPlace = 'free' | 'parked' | 'none'
+/**
+ * `free`: in its interest's selector. `suspect`: free, but last in line. `parked`: only its pool keeps it from being free. `none`: its own credit is used
+ * up, or it is closed.
+ */
+export type ConsumerPlace = 'free' | 'suspect' | 'parked' | 'none'
 
 /** Who takes deliveries, up to its credit. */
 export class Consumer {
@@ -16,6 +19,8 @@ export class Consumer {
   readonly pool: Pool | undefined
   used = 0
   isClosed = false
+  /** It let a lease run out and has not been heard from since: frozen, perhaps. It gets one task at a time, and only what nobody else can take. */
+  isSuspect = false
   place: ConsumerPlace = 'none'
   /** Its leases, newest first. */
   held: LeaseRecord | undefined = undefined
@@ -38,6 +43,11 @@ export class Consumer {
     this.credit = spec.credit
     this.leaseMs = spec.leaseMs
     this.pool = pool
+  }
+
+  /** Whether its own credit allows another delivery. */
+  get hasRoom(): boolean {
+    return this.used < (this.isSuspect ? 1 : this.credit)
   }
 
   hold(lease: LeaseRecord): void {

@@ -65,10 +65,32 @@ export class Dispatcher {
 
   /** Takes a consumer out of dispatch for good; its leases stay. */
   dismiss(consumer: Consumer): void {
-    if (consumer.place === 'free') consumer.interest.free.remove(consumer)
-    else if (consumer.place === 'parked') consumer.pool?.parked.remove(consumer)
-    consumer.place = 'none'
+    this.#withhold(consumer)
     consumer.isClosed = true
+  }
+
+  /** A consumer let a lease run out. */
+  suspect(consumer: Consumer): void {
+    if (consumer.isSuspect || consumer.isClosed) return
+    consumer.owner.suspects++
+    const wasParked = consumer.place === 'parked'
+    if (!wasParked) this.#withhold(consumer)
+    consumer.isSuspect = true
+    // A parked one becomes the last in line when its pool frees it.
+    if (!wasParked && consumer.hasRoom) this.#ready(consumer)
+  }
+
+  /** A suspect was heard from. */
+  trust(consumer: Consumer, now: number): void {
+    if (!consumer.isSuspect) return
+    consumer.owner.suspects--
+    const { place, pool } = consumer
+    if (place === 'suspect') this.#withhold(consumer)
+    consumer.isSuspect = false
+    if (consumer.isClosed || place === 'parked' || !consumer.hasRoom) return
+    if (pool?.isExhausted === true) return this.#park(consumer, pool)
+    this.#ready(consumer)
+    this.serve(consumer.interest, now)
   }
 
   /** Ends a lease, keeping its credit in use until `free`, so that a command can end several before anything new is delivered. */
@@ -86,7 +108,7 @@ export class Dispatcher {
     if (holder.isClosed) {
       if (holder.used === 0) holder.owner.remove(holder)
     } else if (holder.place === 'free') holder.interest.free.gave(holder)
-    else if (holder.place === 'none') {
+    else if (holder.place === 'none' && holder.hasRoom) {
       // Behind those of its pool that have waited longer.
       if (pool === undefined) this.#ready(holder)
       else this.#park(holder, pool)
@@ -126,14 +148,11 @@ export class Dispatcher {
     this.#wheel.schedule(lease, now + consumer.leaseMs)
     consumer.hold(lease)
     const { pool } = consumer
-    const { free } = consumer.interest
-    if (consumer.used >= consumer.credit) {
-      free.remove(consumer)
-      consumer.place = 'none'
-    } else if (pool !== undefined && pool.isExhausted) {
-      free.remove(consumer)
+    if (!consumer.hasRoom) this.#withhold(consumer)
+    else if (pool !== undefined && pool.isExhausted) {
+      this.#withhold(consumer)
       this.#park(consumer, pool)
-    } else free.took(consumer)
+    } else consumer.interest.free.took(consumer)
     this.#effects.deliver(lease)
   }
 
@@ -148,8 +167,8 @@ export class Dispatcher {
       const link = links[(start + i) % links.length] as (typeof links)[0]
       const consumer = this.#peek(link.interest)
       if (consumer === undefined) continue
-      if (!this.#byCredit) return consumer
-      if (best === undefined || consumer.credit - consumer.used > best.credit - best.used) best = consumer
+      if (!this.#byCredit && !consumer.isSuspect) return consumer
+      if (best === undefined || isBetter(consumer, best)) best = consumer
     }
     return best
   }
@@ -157,16 +176,28 @@ export class Dispatcher {
   /** The interest's next free consumer. Those whose pool turned out to be exhausted are parked on the way: each is met once for each time it is freed. */
   #peek(interest: Interest): Consumer | undefined {
     for (;;) {
-      const consumer = interest.free.peek()
+      const consumer = interest.free.peek() ?? interest.suspects.head
       if (consumer === undefined || consumer.pool === undefined || !consumer.pool.isExhausted) return consumer
-      interest.free.remove(consumer)
+      this.#withhold(consumer)
       this.#park(consumer, consumer.pool)
     }
   }
 
   #ready(consumer: Consumer): void {
-    consumer.interest.free.add(consumer)
-    consumer.place = 'free'
+    if (consumer.isSuspect) {
+      consumer.interest.suspects.push(consumer)
+      consumer.place = 'suspect'
+    } else {
+      consumer.interest.free.add(consumer)
+      consumer.place = 'free'
+    }
+  }
+
+  #withhold(consumer: Consumer): void {
+    if (consumer.place === 'free') consumer.interest.free.remove(consumer)
+    else if (consumer.place === 'suspect') consumer.interest.suspects.remove(consumer)
+    else if (consumer.place === 'parked') consumer.pool?.parked.remove(consumer)
+    consumer.place = 'none'
   }
 
   #park(consumer: Consumer, pool: Pool): void {
@@ -184,4 +215,9 @@ export class Dispatcher {
       this.serve(consumer.interest, now)
     }
   }
+}
+
+function isBetter(one: Consumer, other: Consumer): boolean {
+  if (one.isSuspect !== other.isSuspect) return other.isSuspect
+  return one.credit - one.used > other.credit - other.used
 }

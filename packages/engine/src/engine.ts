@@ -143,7 +143,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   }
 
   renew(id: number, owner: unknown): SettleResult {
-    const lease = this.#held(id, owner)
+    const lease = this.#heard(id, owner)
     if (lease === undefined) return 'lease-lost'
     this.#wheel.cancel(lease)
     this.#wheel.schedule(lease, this.#time() + lease.holder.leaseMs)
@@ -157,7 +157,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     result: unknown,
     options?: { readonly deadLetter?: boolean; readonly error?: unknown },
   ): SettleResult {
-    const lease = this.#held(id, owner)
+    const lease = this.#heard(id, owner)
     if (lease === undefined) return 'lease-lost'
     const now = this.#time()
     this.#dispatcher.end(lease)
@@ -172,7 +172,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     owner: unknown,
     options: { readonly delayMs: number; readonly failed: boolean; readonly error?: unknown },
   ): SettleResult {
-    const lease = this.#held(id, owner)
+    const lease = this.#heard(id, owner)
     if (lease === undefined) return 'lease-lost'
     const now = this.#time()
     const { entry } = lease
@@ -220,6 +220,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     if (node.kind === 'task') this.#endings.finishAll(node, endedByDeadline, 'deadline', now)
     else if (node.kind === 'lease') {
       this.#effects.revoke(node, 'lease-lost', undefined)
+      this.#dispatcher.suspect(node.holder)
       this.#lose(node, now)
     } else if (node.state === 'delayed') {
       this.#endings.undelay(node)
@@ -297,6 +298,21 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   #held(id: number, owner: unknown): LeaseRecord | undefined {
     const lease = this.#dispatcher.leases.get(id)
     return lease !== undefined && lease.owner === owner ? lease : undefined
+  }
+
+  /** The lease that a worker settles or renews: a sign of life, whether it still holds it or not. */
+  #heard(id: number, key: unknown): LeaseRecord | undefined {
+    const lease = this.#held(id, key)
+    if (lease !== undefined) {
+      if (lease.holder.isSuspect) this.#dispatcher.trust(lease.holder, this.#time())
+      return lease
+    }
+    const owner = this.#owners.get(key)
+    if (owner !== undefined && owner.suspects > 0) {
+      const now = this.#time()
+      for (const consumer of owner.consumers) this.#dispatcher.trust(consumer, now)
+    }
+    return undefined
   }
 
   /** A lease ended without its worker's word: that counts as a failed attempt, so that a task which kills its workers ends as a dead letter. */

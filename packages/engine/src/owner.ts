@@ -26,6 +26,8 @@ export class Owner {
   readonly key: unknown
   /** Consumers that are open, or closed but still hold leases. */
   readonly consumers: Set<Consumer> = new Set()
+  /** How many of them let a lease run out and have not been heard from since. */
+  suspects = 0
   readonly pools: Map<string, Pool> = new Map()
   readonly #all: Map<unknown, Owner>
 
@@ -46,6 +48,7 @@ export class Owner {
   /** A consumer is closed and holds nothing any more. */
   remove(consumer: Consumer): void {
     if (!this.consumers.delete(consumer)) return
+    if (consumer.isSuspect) this.suspects--
     const { pool } = consumer
     if (pool !== undefined && --pool.members === 0) this.pools.delete(pool.id)
     if (this.consumers.size === 0) this.#all.delete(this.key)

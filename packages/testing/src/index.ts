@@ -47,3 +47,8 @@ export type {
   ProxyFaults,
 } from './fault-proxy/fault-proxy.ts'
 export type { DirectionFaults } from './fault-proxy/fault-pipe.ts'
+export { checkHistory, describeViolations } from './history/check-history.ts'
+export type { CheckHistoryOptions } from './history/check-history.ts'
+export type { PromiseNumber, Violation } from './history/violation.ts'
+export { createManualClock } from './manual-clock.ts'
+export type { ManualClock } from './manual-clock.ts'

@@ -38,6 +38,8 @@ export class Connection implements FrameHandler {
   open = false
   ended = false
   client = ''
+  /** Longest frame that the client accepts. */
+  maxFrameBytes = 0
   host = ''
   heardAt: number
   pinged = false

@@ -131,6 +131,11 @@ export class Forwarding {
         this.#stalls.miss(subscriber, count)
         continue
       }
+      if (size > subscriber.maxFrameBytes && !this.#fits(subscriber, bytes, start, end)) {
+        this.#stalls.miss(subscriber, count)
+        this.#stalls.tell(subscriber)
+        continue
+      }
       const out = subscriber.out
       if (size <= LOOP_LIMIT) copyRange(out, bytes, start, end)
       else if (size > COPY_LIMIT && size < PIN_LIMIT && subscriber.flightBytes > 0) out.append(block.slice())
@@ -144,6 +149,17 @@ export class Forwarding {
     }
   }
 
+  /** Whether the subscriber accepts frames as long as each of these. */
+  #fits(subscriber: Connection, bytes: Uint8Array, start: number, end: number): boolean {
+    let at = start
+    while (at < end) {
+      const length = readLength(bytes, at)
+      if (length > subscriber.maxFrameBytes) return false
+      at += 4 + length
+    }
+    return true
+  }
+
   /** The id of a run was dropped while it was on its way: its messages go by the name of their topic. */
   #forwardByName(
     topic: Topic,
@@ -155,8 +171,7 @@ export class Forwarding {
     const end = this.#end
     let at = this.#start
     for (let index = 0; index < count; index++) {
-      const length =
-        ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) + bytes[at]! * 0x100_0000
+      const length = readLength(bytes, at)
       const headersAt = at + FRAME_HEAD + 4
       const payloadAt = headersAt + 2 + ((bytes[headersAt]! << 8) | bytes[headersAt + 1]!)
       const frameEnd = Math.min(end, at + 4 + length)
@@ -175,6 +190,10 @@ export class Forwarding {
       at = frameEnd
     }
   }
+}
+
+function readLength(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 0x100_0000 + ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!)
 }
 
 function copyRange(out: FrameWriter, bytes: Uint8Array, start: number, end: number): void {

@@ -39,6 +39,7 @@ export class Greeting {
     connection.open = true
     connection.client = hello.client
     connection.host = hello.host
+    connection.maxFrameBytes = hello.maxFrameBytes
     const { name, version, maxFrameBytes, heartbeatMs } = this.#options
     writeWelcome(connection.out, {
       version: VERSION,

@@ -8,3 +8,4 @@ export {
 export type { BrokerDeadLetter, DeadLetterKey } from './dead-letters.ts'
 export type { BrokerLogger, BrokerOptions } from './options.ts'
 export type { BrokerStats } from './stats.ts'
+export { connect } from '@aether/wire/tcp'

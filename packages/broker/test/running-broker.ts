@@ -1,16 +1,20 @@
 import { afterEach } from 'vitest'
-import { type Broker, type BrokerOptions, createBroker } from '@aether/broker'
+import { type Broker, type BrokerOptions, connect, createBroker } from '@aether/broker'
+import type { Client } from '@aether/wire'
 import { RawClient } from './raw-client.ts'
 
 /** Brokers and raw clients of one test file; whatever a test leaves open is closed after it. */
 export function brokers(): {
   start(options?: BrokerOptions): Promise<Broker>
   raw(broker: Broker, client?: string): Promise<RawClient>
+  client(broker: Broker): Promise<Client>
 } {
   const running: Broker[] = []
   const clients: RawClient[] = []
+  const sessions: Client[] = []
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close()
+    await Promise.all(sessions.splice(0).map((session) => session.close()))
     await Promise.all(running.splice(0).map((broker) => broker.close({ signal: AbortSignal.abort() })))
   })
   return {
@@ -24,6 +28,11 @@ export function brokers(): {
       const raw = await RawClient.greeted(broker.address, client)
       clients.push(raw)
       return raw
+    },
+    async client(broker) {
+      const session = await connect(broker.url)
+      sessions.push(session)
+      return session
     },
   }
 }

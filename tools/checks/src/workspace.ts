@@ -6,6 +6,11 @@ export type Group = 'packages' | 'apps' | 'tools'
 export interface Manifest {
   readonly name: string
   readonly private?: boolean
+  readonly description?: string
+  readonly license?: string
+  readonly type?: string
+  readonly engines?: Readonly<Record<string, string>>
+  readonly publishConfig?: Readonly<Record<string, unknown>>
   readonly bin?: Readonly<Record<string, string>>
   readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly scripts?: Readonly<Record<string, string>>

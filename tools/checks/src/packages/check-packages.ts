@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding } from '../finding.ts'
 import { publishable, readWorkspace, type WorkspacePackage } from '../workspace.ts'
+import { checkManifest } from './check-manifest.ts'
 import { checkTarballFiles } from './tarball-files.ts'
 
 interface Tarball {
@@ -11,18 +12,24 @@ interface Tarball {
   readonly files: readonly string[]
 }
 
-/** Packs every package that is published, and holds the tarball against publint, attw and our own list of what belongs in it. */
+/** Reads every manifest, packs every package that is published, and holds the tarball against publint, attw and our own list of what belongs in it. */
 export async function checkPackages(root: string): Promise<readonly Finding[]> {
   const folder = await mkdtemp(join(tmpdir(), 'aether-packages-'))
   try {
-    const findings: Finding[] = []
+    const workspace = readWorkspace(root)
+    const findings = workspace.flatMap((each) =>
+      checkManifest(each.manifest).map((message) => object(each, 'manifest', message)),
+    )
     const pnpm = await pnpmCommand(root)
-    for (const each of publishable(readWorkspace(root)))
-      findings.push(...(await checkPackage(each, pnpm, folder)))
+    for (const each of publishable(workspace)) findings.push(...(await checkPackage(each, pnpm, folder)))
     return findings
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function object(each: WorkspacePackage, rule: string, message: string): Finding {
+  return { rule, file: `${each.path}/package.json`, message }
 }
 
 /** The pnpm on the PATH, where the scripts have put it; otherwise the pinned one through npx. */
@@ -44,13 +51,8 @@ async function checkPackage(
   folder: string,
 ): Promise<readonly Finding[]> {
   const tarball = await pack(each, pnpm, folder)
-  const object = (rule: string, message: string): Finding => ({
-    rule,
-    file: `${each.path}/package.json`,
-    message,
-  })
   const findings = checkTarballFiles(each.manifest, tarball.files).map((message) =>
-    object('tarball', message),
+    object(each, 'tarball', message),
   )
   const [publint, attw] = await Promise.all([
     run(commandPath('publint'), ['run', tarball.path, '--strict'], each.folder),
@@ -60,8 +62,8 @@ async function checkPackage(
       each.folder,
     ),
   ])
-  if (publint.code !== 0) findings.push(object('publint', `publint objects:\n${publint.output}`))
-  if (attw.code !== 0) findings.push(object('attw', `attw objects:\n${attw.output}`))
+  if (publint.code !== 0) findings.push(object(each, 'publint', `publint objects:\n${publint.output}`))
+  if (attw.code !== 0) findings.push(object(each, 'attw', `attw objects:\n${attw.output}`))
   return findings
 }
 

@@ -5,11 +5,15 @@ import { fixtureWorkspace, type Files } from '../fixture-workspace.ts'
 const manifest = {
   name: '@aether/x',
   version: '1.0.0',
+  description: 'X.',
   license: 'MIT',
   type: 'module',
+  engines: { node: '>=20.19' },
+  publishConfig: { access: 'public' },
   files: ['dist', 'src'],
   exports: {
     '.': { '@aether/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' },
+    './package.json': './package.json',
   },
 }
 
@@ -57,6 +61,13 @@ describe('checkPackages', () => {
       'packages/x/dist/inside.d.ts': 'export declare const x = 1\n',
     }
     expect(await check(files)).toContainEqual(finding('attw', 'Internal resolution error'))
+  })
+
+  it('tells what a manifest lacks, also where nothing is published', async () => {
+    const { license: _, ...rest } = manifest
+    expect(await check({ 'packages/x/package.json': { ...rest, private: true } })).toEqual([
+      finding('manifest', 'lacks "license": "MIT"'),
+    ])
   })
 
   it('tells which files do not belong in the tarball', async () => {

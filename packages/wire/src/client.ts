@@ -21,10 +21,23 @@ export interface PublishOptions {
   readonly headers?: HeadersInput
 }
 
+/** Names for HELLO, where they are known only now. */
+export interface Identity {
+  readonly client?: string
+  readonly host?: string
+}
+
+export interface CloseOptions {
+  /** Aborted, it ends the wait for what is under way. */
+  readonly signal?: AbortSignal
+}
+
 /** The task operations of a session; `C` is what the caller keeps with each run. */
 export interface TaskSession<C> {
   /** Resolves once the broker holds the task, with whether it knew the tid already. */
   send(task: TaskSend, context: C): Promise<boolean>
+  /** As `send`, for a task that this client watches already: it brings no further events. */
+  repeat(task: TaskSend): Promise<boolean>
   /** Watches a task that someone sent. `ERR_AETHER_TASK_UNKNOWN`. */
   attach(route: string, tid: string, context: C): Promise<void>
   /** Ends a task as cancelled. `ERR_AETHER_TASK_UNKNOWN`. */
@@ -44,7 +57,7 @@ export interface Client extends AsyncDisposable {
   /** Each change of `state`; ends after `closed` or `failed`. */
   states(options?: { readonly signal?: AbortSignal }): AsyncIterable<ConnectionState>
   /** Connects. `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, `ERR_AETHER_PROTOCOL_VERSION`. Idempotent. */
-  start(): Promise<void>
+  start(identity?: Identity): Promise<void>
   /**
    * Publishes at most once, at once: there is nothing to wait for. False: much waits to be sent already, so await `drained` before the next one.
    * A payload of more than 2 KiB is not copied, and must not change before it was sent. `ERR_AETHER_TOPIC_INVALID`, `ERR_AETHER_PAYLOAD_TOO_LARGE`,
@@ -66,7 +79,7 @@ export interface Client extends AsyncDisposable {
   /** The task operations; once for each client. */
   tasks<C>(handler: RunHandler<C>): TaskSession<C>
   /** Confirms what is under way, says goodbye and ends; everything that waits rejects with `ERR_AETHER_TRANSPORT_CLOSED`. Idempotent. */
-  close(): Promise<void>
+  close(options?: CloseOptions): Promise<void>
 }
 
 /** A client over whatever `dial` opens; `start` connects it. Throws `ERR_AETHER_OPTIONS_INVALID`. */
@@ -98,7 +111,7 @@ class Session implements Client {
       onFrame: (type, bytes, start, end) => this.#onFrame(type, bytes, start, end),
       onState: (state) => this.#states.push(state),
     })
-    this.#publisher = new Publisher(this.#connection, options)
+    this.#publisher = new Publisher(this.#connection, options, (topic) => this.#subscriber.idOf(topic))
     this.#subscriber = new Subscriber(this.#connection, options.onWarning)
     this.#requester = new Requester(this.#connection, this.#publisher, options)
     this.#server = new Server(this.#connection, this.#subscriber, options.onWarning)
@@ -113,8 +126,8 @@ class Session implements Client {
     return this.#states.iterate(this.#connection.state, options.signal)
   }
 
-  start(): Promise<void> {
-    return this.#connection.start()
+  start(identity: Identity = nothing): Promise<void> {
+    return this.#connection.start(identity)
   }
 
   publish(topic: string, payload: Uint8Array, options?: PublishOptions): boolean {
@@ -154,14 +167,15 @@ class Session implements Client {
     this.#runs = runs as unknown as TaskRuns<never>
     return {
       send: (task, context) => runs.send(task, context),
+      repeat: (task) => runs.repeat(task),
       attach: (route, tid, context) => runs.attach(route, tid, context),
       cancel: (route, tid, reason) => runs.cancel(route, tid, reason),
       consume: (spec, onLease) => this.#consumers.consume(spec, onLease),
     }
   }
 
-  close(): Promise<void> {
-    return this.#connection.close()
+  close(options: CloseOptions = nothing): Promise<void> {
+    return this.#connection.close(options.signal)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -22,12 +22,16 @@ import {
   writePong,
 } from './frames/connection.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { headersRoom, type HeadersInput } from './headers.ts'
 import type { ResolvedOptions } from './options.ts'
 import { FrameType, VERSION } from './protocol.ts'
 import { ReadyQueue } from './ready-queue.ts'
 
 /** Written at once, in the middle of a turn, when this much has gathered: the peer can work on it meanwhile. */
 const FLUSH_BYTES = 65_536
+
+/** What a frame may hold beside its payload. */
+const HEAD_BYTES = 65_536
 
 /** What a client does with its connection. */
 export interface ConnectionHandler {
@@ -55,11 +59,14 @@ export class Connection implements FrameHandler {
   generation = 0
   /** Longest frame the broker accepts. */
   maxFrameBytes: number
+  /** Longest payload or body it accepts. */
+  maxPayloadBytes: number
   readonly #options: ResolvedOptions
   readonly #handler: ConnectionHandler
   readonly #cursor = new FrameCursor()
   readonly #queue: ReadyQueue
   readonly #flushDeferred: () => void
+  #identity: { readonly client: string; readonly host: string }
   #state: ConnectionState = { status: 'idle' }
   #scheduled = false
   #stream: ByteStream | undefined
@@ -70,6 +77,7 @@ export class Connection implements FrameHandler {
   #starting: Promise<void> | undefined
   #reconnecting: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  readonly #hurry = new AbortController()
   #closed: (() => void) | undefined
   #lastError: WireError | undefined
   #barriers: { readonly resolve: () => void; readonly reject: (error: WireError) => void }[] = []
@@ -79,6 +87,8 @@ export class Connection implements FrameHandler {
     this.#options = options
     this.#handler = handler
     this.maxFrameBytes = options.maxFrameBytes
+    this.maxPayloadBytes = options.maxFrameBytes - HEAD_BYTES
+    this.#identity = options
     this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
     this.#flushDeferred = () => {
       this.#scheduled = false
@@ -91,8 +101,12 @@ export class Connection implements FrameHandler {
   }
 
   /** Connects; resolves at the first WELCOME. `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, or what the broker says. */
-  start(): Promise<void> {
+  start(identity: { readonly client?: string; readonly host?: string } = {}): Promise<void> {
     if (this.#state.status === 'idle') {
+      this.#identity = {
+        client: identity.client ?? this.#options.client,
+        host: identity.host ?? this.#options.host,
+      }
       this.#enter({ status: 'connecting' })
       this.#starting = this.#connect(performance.now() + this.#options.connectTimeoutMs)
     }
@@ -144,9 +158,24 @@ export class Connection implements FrameHandler {
     })
   }
 
-  close(): Promise<void> {
+  close(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) this.#hurry.abort()
     this.#closing ??= this.#close()
-    return this.#closing
+    if (signal === undefined || signal.aborted) return this.#closing
+    const hurry = (): void => this.#hurry.abort()
+    signal.addEventListener('abort', hurry, { once: true })
+    return this.#closing.finally(() => signal.removeEventListener('abort', hurry))
+  }
+
+  /** Throws `ERR_AETHER_PAYLOAD_TOO_LARGE` where the broker would not take a frame. */
+  checkSize(headBytes: number, headers: HeadersInput, payloadBytes: number): void {
+    const limit = this.maxPayloadBytes
+    if (payloadBytes <= limit && headBytes + headersRoom(headers) + payloadBytes < this.maxFrameBytes) return
+    throw new WireError(
+      'ERR_AETHER_PAYLOAD_TOO_LARGE',
+      `A payload of ${payloadBytes} bytes, with its headers, is over the broker's limit of ${limit}.`,
+      { detail: { bytes: payloadBytes, limit } },
+    )
   }
 
   onFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
@@ -272,7 +301,8 @@ export class Connection implements FrameHandler {
           if (this.#stream === stream) this.#drop(lostError(error))
         },
       })
-      const { client, host, token, maxFrameBytes } = this.#options
+      const { token, maxFrameBytes } = this.#options
+      const { client, host } = this.#identity
       writeHello(this.writer, {
         minVersion: VERSION,
         maxVersion: VERSION,
@@ -317,6 +347,7 @@ export class Connection implements FrameHandler {
 
   #becomeReady(welcome: Welcome): void {
     this.maxFrameBytes = welcome.maxFrameBytes
+    this.maxPayloadBytes = welcome.maxFrameBytes - HEAD_BYTES
     if (welcome.heartbeatMs > 0) {
       this.#heartbeat = new Heartbeat(welcome.heartbeatMs, {
         onSilent: () => {
@@ -420,7 +451,7 @@ export class Connection implements FrameHandler {
     this.#queue.settle(error)
     if (stream !== undefined && this.ready) {
       // What was written before is confirmed before the goodbye, if the broker is quick about it.
-      await within(this.#options.closeTimeoutMs, this.commands.idle())
+      await within(this.#options.closeTimeoutMs, this.#hurry.signal, this.commands.idle())
       if (this.#stream === stream) await this.#leave(stream)
     }
     if (this.#stream !== undefined) this.#drop(error)
@@ -437,14 +468,16 @@ export class Connection implements FrameHandler {
       this.#closed = resolve
     })
     stream.close()
-    await within(this.#options.closeTimeoutMs, ended)
+    await within(this.#options.closeTimeoutMs, this.#hurry.signal, ended)
   }
 }
 
-async function within(timeoutMs: number, promise: Promise<void>): Promise<void> {
+async function within(timeoutMs: number, signal: AbortSignal, promise: Promise<void>): Promise<void> {
+  if (signal.aborted) return
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs)
+    signal.addEventListener('abort', () => resolve(), { once: true })
   })
   await Promise.race([promise, timeout])
   clearTimeout(timer)

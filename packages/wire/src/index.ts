@@ -17,7 +17,7 @@ export type { Answer, RequestHandler, ServeOptions, Serving } from './server.ts'
 export type { Overflow, SubscribeOptions, Subscription } from './subscription.ts'
 export type { ConsumeSpec, TaskConsumer } from './task-consumers.ts'
 export type { RunHandler, TaskSend } from './task-runs.ts'
-export { checkFilter, checkTopic, matchesTopic, MAX_TOPIC_BYTES } from './topic.ts'
+export { checkFilter, checkTopic, matchesTopic, MAX_TOPIC_LENGTH } from './topic.ts'
 export { WireError, type WireErrorCode, type WireErrorOptions } from './errors.ts'
 export { FrameCursor } from './frame-cursor.ts'
 export {

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts'
 import { WireError, type WireErrorCode } from './errors.ts'
 import type { FrameCursor } from './frame-cursor.ts'
-import { completeBlockRoom, type CompleteFields, type StatusFields } from './frames/task-blocks.ts'
+import { type CompleteFields, type StatusFields } from './frames/task-blocks.ts'
 import { readRevoke, writeAck, writeRelease, writeRenew, writeReport } from './frames/tasks.ts'
 import { type Lease, LeaseWaiter } from './lease.ts'
 import { RevokeReason } from './protocol.ts'
@@ -30,21 +30,20 @@ export class LeaseTable {
     return this.#sent()
   }
 
-  report(lease: Lease, status: StatusFields): Promise<void> {
-    const tooLarge = this.#tooLarge(status, 14)
-    if (tooLarge !== undefined) return Promise.reject(tooLarge)
+  async report(lease: Lease, status: StatusFields): Promise<void> {
+    this.#connection.checkSize(16, status.headers, status.body.length)
     writeReport(this.#connection.writer, lease.id, status)
     return this.#sent()
   }
 
-  ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
-    const tooLarge = this.#tooLarge(complete, 10)
-    if (tooLarge !== undefined) return Promise.reject(tooLarge)
+  async ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
+    this.#connection.checkSize(12, complete.headers, complete.body.length)
     writeAck(this.#connection.writer, lease.id, outcome, deadLetter, complete)
     return this.#settled(lease)
   }
 
-  release(lease: Lease, delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
+  async release(lease: Lease, delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
+    this.#connection.checkSize(16, error.headers, error.body.length)
     writeRelease(this.#connection.writer, lease.id, delayMs, failed, error)
     return this.#settled(lease)
   }
@@ -95,19 +94,6 @@ export class LeaseTable {
     const waiter = new LeaseWaiter()
     this.#connection.sent(waiter)
     return waiter.promise
-  }
-
-  #tooLarge(fields: CompleteFields | StatusFields, head: number): WireError | undefined {
-    const size = 1 + head + completeBlockRoom(fields) + fields.body.length
-    const limit = this.#connection.maxFrameBytes
-    if (size <= limit) return undefined
-    return new WireError(
-      'ERR_AETHER_PAYLOAD_TOO_LARGE',
-      `A body of ${fields.body.length} bytes is over the broker's limit of ${limit}.`,
-      {
-        detail: { bytes: fields.body.length, limit },
-      },
-    )
   }
 }
 

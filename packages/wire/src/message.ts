@@ -27,13 +27,19 @@ export class Message {
 
   /** The payload, not copied: it keeps the chunk alive in which it came, so copy what is small and kept for long. */
   get payload(): Uint8Array {
-    return this.#bytes.subarray(this.#payloadAt, this.#end)
+    const bytes = this.#bytes
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + this.#payloadAt, this.#end - this.#payloadAt)
   }
 
   /** Throws `ERR_AETHER_FRAME_INVALID` when they were not well made. */
   get headers(): Headers {
     const start = this.#headersAt + 2
     return start === this.#payloadAt ? none : decodeHeaders(this.#bytes, start, this.#payloadAt)
+  }
+
+  /** The encoded pairs of the headers, read where they lie: for those who know a quicker way than `headers`. */
+  readHeaders<T>(read: (bytes: Uint8Array, start: number, end: number) => T): T {
+    return read(this.#bytes, this.#headersAt + 2, this.#payloadAt)
   }
 
   /** The payload as UTF-8. */

@@ -3,9 +3,9 @@ import { isOver } from './connection-state.ts'
 import { WireError } from './errors.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { writePublish, writePublishNamed, writeTopicRequest } from './frames/pubsub.ts'
-import { headersRoom, type HeadersInput } from './headers.ts'
+import type { HeadersInput } from './headers.ts'
 import type { ResolvedOptions } from './options.ts'
-import { checkTopic } from './topic.ts'
+import { checkRequestTopic, checkTopic } from './topic.ts'
 
 /** After so many messages on a topic, an id for it is asked for. */
 const ASK_AFTER = 3
@@ -23,11 +23,14 @@ interface KnownTopic {
 export class Publisher {
   readonly #connection: Connection
   readonly #options: ResolvedOptions
+  readonly #knownId: (topic: string) => number
   readonly #topics = new Map<string, KnownTopic>()
   readonly #offline = new FrameWriter()
   #last: KnownTopic | undefined
 
-  constructor(connection: Connection, options: ResolvedOptions) {
+  /** `knownId` tells the id of a topic that the broker gave for a subscription, or 0. */
+  constructor(connection: Connection, options: ResolvedOptions, knownId: (topic: string) => number) {
+    this.#knownId = knownId
     this.#connection = connection
     this.#options = options
   }
@@ -36,7 +39,9 @@ export class Publisher {
     const last = this.#last
     const known = last !== undefined && topic === last.topic ? last : this.#know(topic)
     const connection = this.#connection
-    if (payload.length > this.#options.maxFrameBytes - 70_000) this.#checkSize(topic, payload, headers)
+    if (headers !== undefined || payload.length > connection.maxPayloadBytes) {
+      connection.checkSize(6 + 3 * topic.length, headers, payload.length)
+    }
     if (!connection.ready) return this.#hold(topic, payload, headers)
     const writer = connection.writer
     if (known.id !== 0) writePublish(writer, known.id, headers, payload)
@@ -50,6 +55,10 @@ export class Publisher {
 
   /** The id of a topic for a REQUEST; 0 where there is none. */
   idOf(topic: string): number {
+    if (topic.startsWith('$')) {
+      checkRequestTopic(topic)
+      return 0
+    }
     const last = this.#last
     const known = last !== undefined && topic === last.topic ? last : this.#know(topic)
     if (known.id === 0 && ++known.published === ASK_AFTER) {
@@ -88,7 +97,7 @@ export class Publisher {
     if (known === undefined) {
       checkTopic(topic)
       if (this.#topics.size >= MAX_TOPICS) this.#topics.clear()
-      known = { topic, id: 0, published: 0 }
+      known = { topic, id: this.#knownId(topic), published: 0 }
       this.#topics.set(topic, known)
     }
     this.#last = known
@@ -109,19 +118,6 @@ export class Publisher {
     const pending = this.#connection.writer.pendingBytes
     if (pending > this.#options.maxOutboundBytes) throw this.#full()
     return pending < this.#options.highWaterBytes
-  }
-
-  #checkSize(topic: string, payload: Uint8Array, headers: HeadersInput): void {
-    const size = 7 + 3 * topic.length + headersRoom(headers) + payload.length
-    const limit = this.#connection.maxFrameBytes
-    if (size <= limit) return
-    throw new WireError(
-      'ERR_AETHER_PAYLOAD_TOO_LARGE',
-      `A payload of ${payload.length} bytes on ${topic} is over the broker's limit of ${limit}.`,
-      {
-        detail: { bytes: payload.length, limit },
-      },
-    )
   }
 
   #full(): WireError {

@@ -2,12 +2,12 @@ import type { Connection } from './connection.ts'
 import { WireError } from './errors.ts'
 import type { FrameCursor } from './frame-cursor.ts'
 import { readReply, readReplyError, ReplyFrame, writeRequest } from './frames/request.ts'
-import { headersRoom, type HeadersInput } from './headers.ts'
+import type { HeadersInput } from './headers.ts'
 import { Message } from './message.ts'
 import { type ResolvedOptions, wholeNumber } from './options.ts'
 import type { Publisher } from './publisher.ts'
 import { SlotTable } from './slot-table.ts'
-import { checkTopic } from './topic.ts'
+import { checkRequestTopic } from './topic.ts'
 
 export interface RequestOptions {
   readonly headers?: HeadersInput
@@ -48,7 +48,7 @@ export class Requester {
     const signal = options.signal
     signal?.throwIfAborted()
     if (!this.#connection.ready) {
-      checkTopic(topic)
+      checkRequestTopic(topic)
       await this.#connection.whenReady()
       signal?.throwIfAborted()
     }
@@ -140,17 +140,7 @@ export class Requester {
         { retryable: true },
       )
     }
-    const size = 15 + 3 * topic.length + headersRoom(headers) + payload.length
-    const limit = this.#connection.maxFrameBytes
-    if (size > limit) {
-      throw new WireError(
-        'ERR_AETHER_PAYLOAD_TOO_LARGE',
-        `A request of ${payload.length} bytes is over the broker's limit of ${limit}.`,
-        {
-          detail: { bytes: payload.length, limit },
-        },
-      )
-    }
+    this.#connection.checkSize(15 + 3 * topic.length, headers, payload.length)
   }
 
   /** One timer for all: one for each request would cost more than the request. */

@@ -10,7 +10,7 @@ import {
   writeServe,
   writeUnserve,
 } from './frames/request.ts'
-import { headersRoom, type HeadersInput } from './headers.ts'
+import type { HeadersInput } from './headers.ts'
 import { Message } from './message.ts'
 import { invalid, wholeNumber } from './options.ts'
 import { PromiseWaiter } from './promise-waiter.ts'
@@ -139,12 +139,7 @@ export class Server {
     if (!(payload instanceof Uint8Array))
       throw new WireError('ERR_AETHER_OUTPUT_INVALID', 'The handler did not answer with bytes.')
     const headers = answer instanceof Uint8Array ? undefined : answer.headers
-    if (payload.length + headersRoom(headers) + 8 > this.#connection.maxFrameBytes) {
-      throw new WireError(
-        'ERR_AETHER_PAYLOAD_TOO_LARGE',
-        `An answer of ${payload.length} bytes is over the broker's limit.`,
-      )
-    }
+    this.#connection.checkSize(6, headers, payload.length)
     writeReply(this.#connection.writer, correlation, headers, payload)
     this.#connection.wrote()
   }

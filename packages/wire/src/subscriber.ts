@@ -31,6 +31,7 @@ export class Subscriber {
   readonly #onWarning: (error: WireError) => void
   readonly #filters = new Map<string, Set<LocalSubscription>>()
   readonly #byId = new Map<number, Target>()
+  readonly #ids = new Map<string, number>()
   readonly #byName = new Map<string, Target>()
   readonly #memo = new TextMemo()
   #generation = 1
@@ -40,6 +41,11 @@ export class Subscriber {
   constructor(connection: Connection, onWarning: (error: WireError) => void) {
     this.#connection = connection
     this.#onWarning = onWarning
+  }
+
+  /** The id that the broker gave for a topic, or 0. */
+  idOf(topic: string): number {
+    return this.#ids.get(topic) ?? 0
   }
 
   /** The topic of an id that the broker gave. */
@@ -98,6 +104,7 @@ export class Subscriber {
   onTopic(topicId: number, topic: string): void {
     if (this.#byId.size >= MAX_IDS)
       throw new WireError('ERR_AETHER_FRAME_INVALID', `More than ${MAX_IDS} topic ids.`)
+    this.#ids.set(topic, topicId)
     this.#byId.set(topicId, { topic, subscriptions: [], generation: 0 })
   }
 
@@ -105,6 +112,7 @@ export class Subscriber {
   onTopicDrop(topicId: number): string | undefined {
     const topic = this.#byId.get(topicId)?.topic
     this.#byId.delete(topicId)
+    if (topic !== undefined) this.#ids.delete(topic)
     this.#lastId = 0
     return topic
   }
@@ -123,6 +131,7 @@ export class Subscriber {
 
   onLost(): void {
     this.#byId.clear()
+    this.#ids.clear()
     this.#lastId = 0
     const state = this.#connection.state
     if (!isOver(state)) return

@@ -13,7 +13,6 @@ import {
   writeCancel,
   writeSend,
 } from './frames/tasks.ts'
-import { headersRoom } from './headers.ts'
 import type { ResolvedOptions } from './options.ts'
 import { PromiseWaiter } from './promise-waiter.ts'
 import { Outcome, Reason } from './protocol.ts'
@@ -118,6 +117,15 @@ export class TaskRuns<C> {
     return run.promise
   }
 
+  /** As `send`, for a task that this client watches already: it brings no further events. */
+  async repeat(task: TaskSend): Promise<boolean> {
+    if (!this.#connection.ready) await this.#connection.whenReady()
+    this.#check(task)
+    const writer = this.#connection.writer
+    writeSend(writer, this.#routes.idOf(task.route), 0, remainingMs(task.deadlineAt), task.fields)
+    return new Promise((confirmed, refused) => this.#connection.sent({ confirmed, refused }))
+  }
+
   /** Watches a task that someone sent. `ERR_AETHER_TASK_UNKNOWN`. */
   async attach(route: string, tid: string, context: C): Promise<void> {
     if (!this.#connection.ready) await this.#connection.whenReady()
@@ -199,17 +207,7 @@ export class TaskRuns<C> {
   #check(task: TaskSend): void {
     this.#checkRoom()
     const { tid, workgroup, headers, body } = task.fields
-    const size = 28 + 3 * (tid.length + workgroup.length) + headersRoom(headers) + body.length
-    const limit = this.#connection.maxFrameBytes
-    if (size > limit) {
-      throw new WireError(
-        'ERR_AETHER_PAYLOAD_TOO_LARGE',
-        `Task ${tid} of ${size} bytes is over the broker's limit of ${limit}.`,
-        {
-          detail: { bytes: size, limit },
-        },
-      )
-    }
+    this.#connection.checkSize(28 + 3 * (tid.length + workgroup.length), headers, body.length)
     if (task.deadlineAt > 0 && task.deadlineAt <= Date.now()) {
       throw new WireError(
         'ERR_AETHER_DEADLINE_EXCEEDED',

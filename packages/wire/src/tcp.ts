@@ -30,14 +30,14 @@ export interface BrokerAddress {
 }
 
 /** Port of a broker where a URL names none. */
-export const DEFAULT_PORT = 7_520
+export const DEFAULT_PORT = 7_411
 
 /**
  * Connects to a broker: `aether://host:port`, `tcp://host:port` or `tls://host:port`. Throws `ERR_AETHER_OPTIONS_INVALID`, `ERR_AETHER_CONNECT_FAILED`,
  * `ERR_AETHER_CONNECT_TIMEOUT`.
  *
  * @example
- * const client = await connect('aether://127.0.0.1:7520')
+ * const client = await connect('aether://127.0.0.1:7411')
  * client.publish('orders', new TextEncoder().encode('one'))
  * await client.close()
  */

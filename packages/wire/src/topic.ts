@@ -1,29 +1,38 @@
 import { WireError } from './errors.ts'
-import { textBytes } from './text.ts'
 
-/** Longest topic or filter, in bytes. */
-export const MAX_TOPIC_BYTES = 1_024
+/** Longest topic or filter, in UTF-16 units. */
+export const MAX_TOPIC_LENGTH = 16_384
+const MAX_LEVELS = 128
 
-// oxlint-disable-next-line no-control-regex -- control characters are what is refused
-const FORBIDDEN = /[\u0000-\u001f\u007f]/
+// Spaces, control characters and halves of surrogate pairs, which no broker takes.
+const FORBIDDEN = /[\u0000-\u0020\u007f-\u009f]|\p{Cs}/u
 
-/** Throws `ERR_AETHER_TOPIC_INVALID` unless `topic` may be published to: levels parted by `/`, without `+`, `#` and control characters. */
+/**
+ * Throws `ERR_AETHER_TOPIC_INVALID` unless `topic` may be published to and served: levels parted by `/`, without `+`, `#`, spaces and control
+ * characters, and not beginning with `$`, which is for the broker's own.
+ */
 export function checkTopic(topic: string): void {
-  if (typeof topic !== 'string' || topic === '') throw refuse(topic, 'is empty')
+  checkName(topic)
   if (topic.includes('+') || topic.includes('#')) throw refuse(topic, 'holds a wildcard')
-  checkText(topic)
+  if (topic.startsWith('$')) throw refuse(topic, 'begins with $, as the topics of brokers do')
+}
+
+/** As `checkTopic`, for topics that are asked: those of the broker too. */
+export function checkRequestTopic(topic: string): void {
+  checkName(topic)
+  if (topic.includes('+') || topic.includes('#')) throw refuse(topic, 'holds a wildcard')
 }
 
 /** Throws `ERR_AETHER_TOPIC_INVALID` unless `filter` may be subscribed to: `+` stands for one level, `#` at the end for all that follow. */
 export function checkFilter(filter: string): void {
-  if (typeof filter !== 'string' || filter === '') throw refuse(filter, 'is empty')
+  checkName(filter)
+  if (filter.startsWith('$')) throw refuse(filter, 'begins with $, as the topics of brokers do')
   const levels = filter.split('/')
   for (const [index, level] of levels.entries()) {
     if (level === '+' || (level === '#' && index === levels.length - 1)) continue
     if (level.includes('+') || level.includes('#'))
       throw refuse(filter, 'holds a wildcard that is no level of its own')
   }
-  checkText(filter)
 }
 
 /** Whether a topic is one that a filter asks for; `a/#` asks for `a` too. */
@@ -39,12 +48,14 @@ export function matchesTopic(filter: string, topic: string): boolean {
   return wanted.length === levels.length
 }
 
-function checkText(topic: string): void {
-  if (FORBIDDEN.test(topic)) throw refuse(topic, 'holds a control character')
-  if (textBytes(topic) > MAX_TOPIC_BYTES) throw refuse(topic, `is longer than ${MAX_TOPIC_BYTES} bytes`)
+function checkName(name: string): void {
+  if (typeof name !== 'string' || name === '') throw refuse(name, 'is empty')
+  if (name.length > MAX_TOPIC_LENGTH) throw refuse(name, `is longer than ${MAX_TOPIC_LENGTH} characters`)
+  if (FORBIDDEN.test(name)) throw refuse(name, 'holds a space or a control character')
+  if (name.split('/').length > MAX_LEVELS) throw refuse(name, `has more than ${MAX_LEVELS} levels`)
 }
 
 function refuse(topic: unknown, problem: string): WireError {
-  const shown = typeof topic === 'string' ? topic.slice(0, 80) : typeof topic
-  return new WireError('ERR_AETHER_TOPIC_INVALID', `Topic ${JSON.stringify(shown)} ${problem}.`)
+  const shown = typeof topic === 'string' ? JSON.stringify(topic.slice(0, 80)) : `of type ${typeof topic}`
+  return new WireError('ERR_AETHER_TOPIC_INVALID', `Topic ${shown} ${problem}.`)
 }

@@ -111,3 +111,6 @@ export {
   type SignalKind,
   type WorkerSignalKind,
 } from './lease/relay.ts'
+export { type LeaseOptions } from './lease/lease-options.ts'
+export { leased, leasedCapabilities, type LeasedCapabilities, type LeasedTransport } from './lease/leased.ts'
+export type { LeaseDeadLetter } from './lease/open-task.ts'

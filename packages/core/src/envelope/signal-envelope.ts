@@ -23,6 +23,7 @@ const kinds: Readonly<Record<SignalKind, true>> = {
   attached: true,
   settled: true,
   cancel: true,
+  stopped: true,
   over: true,
 }
 
@@ -51,7 +52,8 @@ export function signalToParcel(signal: Signal): Parcel {
 
 function bare(signal: Signal): Parcel['fields'] {
   const error = signal.error && { error: signal.error }
-  return { action: 'lease', status: signal.kind, progress: 0, host: '', client: '', ...error }
+  const seq = signal.seq !== undefined && { seq: signal.seq }
+  return { action: 'lease', status: signal.kind, progress: 0, host: '', client: '', ...seq, ...error }
 }
 
 /** Throws `ERR_AETHER_ENVELOPE_INVALID` where the parcel is no signal. */
@@ -73,6 +75,7 @@ export function signalFromParcel(parcel: Parcel, routes: RouteCache): Signal {
     attempt: fields.attempt ?? 0,
     ...(fields.replyTo !== undefined && { from: fields.replyTo }),
     ...(fields.leaseMs !== undefined && { leaseMs: fields.leaseMs }),
+    ...(fields.seq !== undefined && !event && { seq: fields.seq }),
     ...(fields.delayMs !== undefined && { delayMs: fields.delayMs }),
     ...(fields.failed !== undefined && { failed: fields.failed }),
     ...(fields.deadLetter !== undefined && { deadLetter: fields.deadLetter }),

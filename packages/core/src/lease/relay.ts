@@ -27,11 +27,19 @@ export interface Offer {
 }
 
 /** From worker to caller. */
-export type WorkerSignalKind = 'accept' | 'hold' | 'busy' | 'renew' | 'status' | 'complete' | 'release' | 'cancelled'
+export type WorkerSignalKind =
+  | 'accept'
+  | 'hold'
+  | 'busy'
+  | 'renew'
+  | 'status'
+  | 'complete'
+  | 'release'
+  | 'cancelled'
 /** From caller to worker. */
 export type CallerSignalKind = 'renewed' | 'confirm' | 'revoke'
 /** Between instances of which neither works on the task. */
-export type QuerySignalKind = 'attach' | 'attached' | 'settled' | 'cancel' | 'over'
+export type QuerySignalKind = 'attach' | 'attached' | 'settled' | 'cancel' | 'stopped' | 'over'
 export type SignalKind = WorkerSignalKind | CallerSignalKind | QuerySignalKind
 
 /** What instances tell each other about one task: small, idempotent, and safe to lose, repeat or reorder. */
@@ -46,6 +54,8 @@ export interface Signal {
   readonly from?: string
   /** `accept`, `hold`, `renew`, `status`: how long the worker holds the task from now. */
   readonly leaseMs?: number
+  /** `renew` and `hold`: which one; `renewed` says it again. */
+  readonly seq?: number
   /** `release`: how long the task stays invisible. `attached`: milliseconds left to its deadline. */
   readonly delayMs?: number
   /** `release`: whether the attempt counts as failed. */
@@ -54,7 +64,7 @@ export interface Signal {
   readonly deadLetter?: boolean
   /** `release`: what failed. `revoke`: why. `cancel`: the reason, as message. */
   readonly error?: ErrorShape
-  /** `status`, `complete` and `settled`: the event itself. */
+  /** `status`, `complete`, `settled`, and `attached` when it brings news: the event itself. */
   readonly event?: StatusEvent | CompleteEvent
 }
 

@@ -1,0 +1,557 @@
+import { errorFromShape } from '../error-shape.ts'
+import { AetherError } from '../errors.ts'
+import type { CompleteEvent, Receipt, TaskMessage, WaitOptions } from '../transport.ts'
+import { AnswerTimes } from './answer-times.ts'
+import { BoundedMap } from './bounded-map.ts'
+import {
+  cancelledEnding,
+  completionOf,
+  deadlineEnding,
+  exhaustedEnding,
+  leaseLost,
+  nobodyEnding,
+  queueTtlEnding,
+  revocation,
+  type Ending,
+} from './endings.ts'
+import { announce, say, type LeaseContext } from './lease-context.ts'
+import { OfferWindow } from './offer-window.ts'
+import {
+  newHold,
+  newOpenTask,
+  taskKey,
+  type Acceptance,
+  type Hold,
+  type LeaseDeadLetter,
+  type OpenTask,
+  type Result,
+} from './open-task.ts'
+import { routeKey } from '../topic/topic.ts'
+import type { SendOutcome, Signal } from './relay.ts'
+
+/**
+ * The caller's side: it is the queue of its own tasks. It offers each until a worker answers, watches the worker's lease until the end, and alone decides how
+ * a task ended; so exactly one completion counts, whatever is lost, repeated or late.
+ */
+export class Caller {
+  readonly #context: LeaseContext
+  readonly #open = new Map<string, OpenTask>()
+  readonly #results: BoundedMap<Result>
+  readonly #windows = new Map<string, OfferWindow<Hold>>()
+  readonly #answers: AnswerTimes
+  readonly #deadLetters: LeaseDeadLetter[] = []
+  /** Tasks whose named workgroup is not done; `#open` also holds those that only observers still work on. */
+  #live = 0
+
+  constructor(context: LeaseContext) {
+    const { clock, maxResults: max, resultTtlMs: ttlMs } = context.settings
+    this.#context = context
+    this.#results = new BoundedMap({ clock, max, ttlMs })
+    this.#answers = new AnswerTimes(context.settings)
+  }
+
+  get deadLetters(): readonly LeaseDeadLetter[] {
+    return this.#deadLetters
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  async send(task: TaskMessage, options: WaitOptions): Promise<Receipt> {
+    options.signal?.throwIfAborted()
+    const key = taskKey(task.route.union, task.tid)
+    if (this.#joins(key)) return { deduplicated: true }
+    const { maxOpen } = this.#context.settings
+    if (this.#live >= maxOpen) {
+      const message = `${maxOpen} tasks are open: wait for some to end`
+      throw new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
+    }
+    const open = newOpenTask(key, task)
+    this.#open.set(key, open)
+    this.#live += 1
+    this.#limit(open)
+    if (task.delayMs > 0) {
+      open.named.timer = this.#context.timers.set(task.delayMs, () => this.#enter(open.named))
+    } else if (this.#mayOffer(open.named)) {
+      await this.#firstOffer(open.named, options)
+    }
+    return { deduplicated: false }
+  }
+
+  /** Whether the task is known: its remaining events, or its stored completion, reach this instance. */
+  joins(union: string, tid: string): boolean {
+    return this.#joins(taskKey(union, tid))
+  }
+
+  /** Ends a task that this instance sent as cancelled: `over` when it ended before, `unknown` when it is not ours. */
+  cancel(union: string, tid: string, reason: string): 'cancelled' | 'over' | 'unknown' {
+    const key = taskKey(union, tid)
+    const open = this.#open.get(key)
+    if (!open || open.named.status === 'ended') return this.#results.get(key) ? 'over' : 'unknown'
+    const ending = cancelledEnding(reason)
+    for (const hold of open.holds.values()) this.#end(hold, ending)
+    return 'cancelled'
+  }
+
+  isCancelled(union: string, tid: string): boolean {
+    return this.#results.get(taskKey(union, tid))?.complete.status === 'cancelled'
+  }
+
+  /** Lets another instance follow a task; undefined when it is not ours. */
+  watch(
+    union: string,
+    tid: string,
+    inbox: string,
+  ): { readonly complete?: CompleteEvent; readonly remainingMs: number } | undefined {
+    const key = taskKey(union, tid)
+    const result = this.#results.get(key)
+    if (result) return { complete: result.complete, remainingMs: 0 }
+    const open = this.#open.get(key)
+    if (!open) return undefined
+    const watchers = (open.watchers ??= new Set())
+    if (!watchers.has(inbox) && watchers.size >= this.#context.settings.maxWatchers) return undefined
+    watchers.add(inbox)
+    return { remainingMs: Math.max(0, open.task.deadline - this.#context.settings.clock.now()) }
+  }
+
+  /** Takes a worker's word. */
+  hear(signal: Signal): void {
+    const open = this.#open.get(taskKey(signal.route.union, signal.tid))
+    const hold = open && this.#holdOf(open, signal)
+    if (!hold) return this.#answerUnknown(signal)
+    if (this.#isCurrent(hold, signal)) return this.#take(hold, signal)
+    const { accepted } = hold
+    if (
+      accepted &&
+      isSettling(signal) &&
+      accepted.attempt === signal.attempt &&
+      accepted.from === signal.from
+    ) {
+      return this.#confirm(signal)
+    }
+    // A refusal to hold what another holds by now needs no answer.
+    if (signal.kind !== 'busy') this.#revoke(signal, this.#reasonFor(signal))
+  }
+
+  close(): void {
+    this.#open.clear()
+    this.#windows.clear()
+    this.#results.clear()
+    this.#live = 0
+  }
+
+  #joins(key: string): boolean {
+    const result = this.#results.get(key)
+    if (!result) return this.#open.has(key)
+    // Not within the call: whoever called must first learn that it was accepted.
+    this.#context.timers.set(0, () => this.#context.host.onEvent(result.complete))
+    return true
+  }
+
+  #limit(open: OpenTask): void {
+    const { settings, timers } = this.#context
+    const { deadline, ttlMs, delayMs } = open.task
+    if (deadline > 0 && Number.isFinite(deadline)) {
+      open.deadlineTimer = timers.set(deadline - settings.clock.now(), () => {
+        for (const hold of open.holds.values()) this.#end(hold, deadlineEnding())
+      })
+    }
+    if (ttlMs > 0) {
+      open.ttlTimer = timers.set(delayMs + ttlMs, () => {
+        if (open.named.begun === 0) this.#end(open.named, queueTtlEnding(ttlMs))
+      })
+    }
+  }
+
+  // Offering
+
+  /** Offers now, or when the window has room. */
+  #enter(hold: Hold): void {
+    if (this.#mayOffer(hold)) this.#offer(hold)
+  }
+
+  #mayOffer(hold: Hold): boolean {
+    hold.status = 'waiting'
+    const key = `${routeKey(hold.open.task.route)}#${hold.workgroup}`
+    let window = hold.window ?? this.#windows.get(key)
+    if (!window) {
+      window = new OfferWindow<Hold>(this.#context.settings.window)
+      this.#windows.set(key, window)
+    }
+    hold.window = window
+    return window.enter(hold)
+  }
+
+  #leaveWindow(hold: Hold): void {
+    const { window } = hold
+    if (!window) return
+    hold.window = undefined
+    const next = window.leave(hold)
+    if (next) return this.#offer(next)
+    if (window.isEmpty) this.#windows.delete(`${routeKey(hold.open.task.route)}#${hold.workgroup}`)
+  }
+
+  #beginOffer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
+    const { relay, settings, timers } = this.#context
+    const isFirst = hold.isNamed && hold.attempt === 1 && hold.sends === 0
+    hold.status = 'offered'
+    hold.holder = undefined
+    hold.sends += 1
+    hold.offeredAt = settings.clock.monotonic()
+    hold.timer?.cancel()
+    hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
+    const offer = { attempt: hold.attempt, replyTo: relay.inbox }
+    return relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
+  }
+
+  #offer(hold: Hold): void {
+    this.#beginOffer(hold).then(
+      (outcome) => {
+        if (foundNobody(hold, outcome))
+          this.#settle(hold, completionOf(hold, nobodyEnding(hold), this.#context.host), undefined)
+      },
+      (error: unknown) => {
+        this.#context.host.logger.debug('an offer was not sent', { tid: hold.open.task.tid, error })
+      },
+    )
+  }
+
+  /** The offer that `send` waits for: where it fails the task was never accepted. */
+  async #firstOffer(hold: Hold, options: WaitOptions): Promise<void> {
+    try {
+      const outcome = await this.#beginOffer(hold, options)
+      options.signal?.throwIfAborted()
+      if (foundNobody(hold, outcome)) throw errorFromShape(nobodyEnding(hold).error)
+    } catch (error) {
+      if (hold.status === 'ended') return
+      this.#drop(hold.open)
+      throw error
+    }
+  }
+
+  /** Nobody answered in time. Where answers take longer by now than they did when it was offered, it waits on. */
+  #offerAgain(hold: Hold): void {
+    if (hold.status !== 'offered') return
+    const { settings, timers } = this.#context
+    const waitMs = hold.offeredAt + this.#answers.delayMs(hold.sends) / 1.25 - settings.clock.monotonic()
+    if (waitMs > settings.resendMs / 4) {
+      hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
+      return
+    }
+    // Others may go first: perhaps nobody serves this one.
+    this.#leaveWindow(hold)
+    this.#enter(hold)
+  }
+
+  // What workers say
+
+  #holdOf(open: OpenTask, signal: Signal): Hold | undefined {
+    const workgroup = signal.workgroup || open.task.workgroup
+    const known = open.holds.get(workgroup)
+    if (known || signal.attempt !== 1 || signal.kind === 'busy') return known
+    // An observing workgroup took its copy of the first offer.
+    if (open.holds.size > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
+    const hold = newHold(open, workgroup, false)
+    hold.status = 'offered'
+    hold.sends = 1
+    open.holds.set(workgroup, hold)
+    return hold
+  }
+
+  /** Cancelled or expired: then observers stop too. */
+  #isStopped(open: OpenTask): boolean {
+    const status = this.#results.get(open.key)?.complete.status
+    return status === 'cancelled' || status === 'expired'
+  }
+
+  #isCurrent(hold: Hold, { attempt, from, kind }: Signal): boolean {
+    // Without a send this attempt is not out; an answer may also come while it waits, after another copy was refused.
+    if (hold.status === 'ended' || hold.sends === 0) return false
+    if (attempt !== 0 && attempt !== hold.attempt) return false
+    if (hold.holder === undefined) return true
+    return kind !== 'busy' && hold.holder === (from ?? '')
+  }
+
+  #take(hold: Hold, signal: Signal): void {
+    switch (signal.kind) {
+      case 'busy':
+        return this.#refused(hold)
+      case 'hold':
+        this.#hold(hold, signal)
+        return this.#answer(signal, 'renewed')
+      case 'accept':
+        return this.#begin(hold, signal)
+      case 'renew':
+        this.#begin(hold, signal)
+        return this.#answer(signal, 'renewed')
+      case 'status':
+        this.#begin(hold, signal)
+        return this.#tell(hold, signal)
+      case 'complete':
+        return this.#complete(hold, signal)
+      case 'release':
+        return this.#release(hold, signal)
+      case 'cancelled':
+        this.cancel(signal.route.union, signal.tid, signal.error?.message ?? 'cancelled')
+        return
+      default:
+    }
+  }
+
+  /** Only what was offered once tells how long an answer takes. */
+  #timeAnswer(hold: Hold): void {
+    if (!hold.isNamed || hold.status !== 'offered' || hold.sends !== 1) return
+    this.#answers.add(this.#context.settings.clock.monotonic() - hold.offeredAt)
+  }
+
+  #answered(hold: Hold, { from, leaseMs = 0 }: Signal): void {
+    this.#timeAnswer(hold)
+    hold.refusals = 0
+    hold.holder = from ?? ''
+    hold.leaseMs = leaseMs || hold.leaseMs
+    hold.timer?.cancel()
+    // A peer that knows no leases cannot renew one: it is watched by the deadline alone.
+    hold.timer =
+      hold.leaseMs > 0
+        ? this.#context.timers.set(hold.leaseMs, (lateMs) => this.#leaseOver(hold, lateMs))
+        : undefined
+  }
+
+  #hold(hold: Hold, signal: Signal): void {
+    // Late and out of order: it runs by now.
+    if (hold.status === 'running') return
+    this.#answered(hold, signal)
+    hold.status = 'held'
+  }
+
+  #begin(hold: Hold, signal: Signal): void {
+    this.#answered(hold, signal)
+    hold.status = 'running'
+    hold.begun = hold.attempt
+    this.#leaveWindow(hold)
+  }
+
+  #tell(hold: Hold, { event }: Signal): void {
+    if (!hold.isNamed || event?.action !== 'status') return
+    if (event.seq > 0) {
+      // Repeated, or overtaken by a newer one.
+      if (event.seq <= hold.seq) return
+      hold.seq = event.seq
+    }
+    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup }
+    this.#context.host.onEvent(status)
+    for (const inbox of hold.open.watchers ?? []) {
+      const { route, tid, workgroup, attempt } = status
+      say(this.#context, inbox, { kind: 'attached', route, tid, workgroup, attempt, event: status })
+    }
+  }
+
+  #refused(hold: Hold): void {
+    const { settings, timers } = this.#context
+    hold.refusals += 1
+    hold.sends = Math.max(1, hold.sends - 1)
+    hold.status = 'waiting'
+    const backoffMs = Math.min(
+      settings.resendMaxMs,
+      (settings.resendMs / 8) * 2 ** Math.min(hold.refusals - 1, 16),
+    )
+    hold.timer?.cancel()
+    hold.timer = timers.set(backoffMs * (0.5 + settings.random() / 2), () => this.#enter(hold))
+    this.#leaveWindow(hold)
+  }
+
+  #complete(hold: Hold, signal: Signal): void {
+    if (signal.event?.action !== 'complete') return
+    this.#timeAnswer(hold)
+    hold.begun = hold.attempt
+    const complete = { ...signal.event, attempt: hold.attempt, workgroup: hold.workgroup }
+    const accepted = { attempt: hold.attempt, from: signal.from }
+    if (signal.deadLetter === true) this.#bury(hold, 'rejected', complete.error)
+    this.#settle(hold, complete, accepted)
+    this.#confirm(signal)
+  }
+
+  #release(hold: Hold, signal: Signal): void {
+    // What was only held, never begun, does not count.
+    if (signal.failed === true) {
+      hold.begun = hold.attempt
+      hold.lastError = signal.error
+    }
+    hold.accepted = { attempt: hold.attempt, from: signal.from }
+    this.#confirm(signal)
+    this.#next(hold, { isFailed: signal.failed === true, delayMs: signal.delayMs ?? 0 })
+  }
+
+  #leaseOver(hold: Hold, lateMs: number): void {
+    if (hold.status !== 'held' && hold.status !== 'running') return
+    const graceMs = hold.leaseMs / 3
+    if (lateMs > graceMs) {
+      // This process itself stood still: what the worker said meanwhile has still to be read.
+      hold.timer = this.#context.timers.set(graceMs, () => this.#leaseOver(hold, 0))
+      return
+    }
+    if (hold.holder) this.#revokeHolder(hold, leaseLost)
+    if (hold.status === 'running') hold.lastError = undefined
+    this.#next(hold, { isFailed: hold.status === 'running', delayMs: 0 })
+  }
+
+  /** On to the next attempt, or to the end. */
+  #next(hold: Hold, { isFailed, delayMs }: { readonly isFailed: boolean; readonly delayMs: number }): void {
+    if (isFailed) hold.failures += 1
+    if (isFailed && hold.failures >= hold.open.task.attempts) {
+      this.#bury(hold, 'attempts-exhausted', hold.lastError)
+      return this.#settle(hold, completionOf(hold, exhaustedEnding(hold), this.#context.host), hold.accepted)
+    }
+    hold.attempt += 1
+    hold.sends = 0
+    hold.seq = 0
+    hold.leaseMs = 0
+    hold.holder = undefined
+    hold.status = 'waiting'
+    hold.timer?.cancel()
+    this.#leaveWindow(hold)
+    hold.timer = delayMs > 0 ? this.#context.timers.set(delayMs, () => this.#enter(hold)) : undefined
+    if (delayMs === 0) this.#enter(hold)
+  }
+
+  // Ends
+
+  #end(hold: Hold, ending: Ending): void {
+    if (hold.status === 'ended') return
+    const complete = completionOf(hold, ending, this.#context.host)
+    if (hold.holder) this.#revokeHolder(hold, revocation(complete))
+    this.#settle(hold, complete, undefined)
+  }
+
+  /** The one place where a task ends in a workgroup. */
+  #settle(hold: Hold, complete: CompleteEvent, accepted: Acceptance | undefined): void {
+    const { open } = hold
+    hold.status = 'ended'
+    hold.accepted = accepted
+    hold.timer?.cancel()
+    hold.timer = undefined
+    this.#leaveWindow(hold)
+    if (hold.isNamed) {
+      this.#live -= 1
+      open.ttlTimer?.cancel()
+      this.#results.set(open.key, { complete, accepted })
+      this.#context.host.onEvent(complete)
+      this.#tellWatchers(open, complete)
+    }
+    announce(this.#context, complete)
+    this.#forgetWhenDone(open)
+  }
+
+  #tellWatchers(open: OpenTask, complete: CompleteEvent): void {
+    const { route, tid, workgroup, attempt } = complete
+    for (const inbox of open.watchers ?? []) {
+      say(this.#context, inbox, { kind: 'settled', route, tid, workgroup, attempt, event: complete })
+    }
+  }
+
+  /** Observers may be late with their first word, so the task stays for a moment. */
+  #forgetWhenDone(open: OpenTask): void {
+    if (open.named.status !== 'ended') return
+    for (const hold of open.holds.values()) if (hold.status !== 'ended') return
+    const { relay, settings, timers } = this.#context
+    open.lingerTimer?.cancel()
+    const mayLinger = relay.capabilities.groups && this.#open.size - this.#live <= settings.maxResults
+    if (!mayLinger || this.#isStopped(open)) return this.#forget(open)
+    open.lingerTimer = timers.set(settings.resendMs, () => {
+      for (const hold of open.holds.values()) if (hold.status !== 'ended') return
+      this.#forget(open)
+    })
+  }
+
+  #forget(open: OpenTask): void {
+    open.deadlineTimer?.cancel()
+    open.ttlTimer?.cancel()
+    open.lingerTimer?.cancel()
+    for (const hold of open.holds.values()) {
+      hold.timer?.cancel()
+      hold.status = 'ended'
+    }
+    this.#open.delete(open.key)
+  }
+
+  /** Never accepted: nobody is told. */
+  #drop(open: OpenTask): void {
+    this.#live -= 1
+    for (const hold of open.holds.values()) {
+      if (hold.holder) this.#revokeHolder(hold, leaseLost)
+      hold.status = 'ended'
+      this.#leaveWindow(hold)
+    }
+    this.#forget(open)
+  }
+
+  #bury(hold: Hold, reason: LeaseDeadLetter['reason'], error: LeaseDeadLetter['error']): void {
+    const { maxDeadLetters, clock } = this.#context.settings
+    const { task } = hold.open
+    this.#deadLetters.push({
+      task,
+      workgroup: hold.workgroup,
+      attempts: hold.attempt,
+      reason,
+      error,
+      at: clock.now(),
+    })
+    if (this.#deadLetters.length > maxDeadLetters) this.#deadLetters.shift()
+    this.#context.host.logger.warn('a task became a dead letter', {
+      tid: task.tid,
+      workgroup: hold.workgroup,
+      reason,
+    })
+  }
+
+  // Answers
+
+  #answer(signal: Signal, kind: 'confirm' | 'renewed'): void {
+    const { route, tid, workgroup, attempt, from, seq } = signal
+    if (from === undefined) return
+    say(this.#context, from, { kind, route, tid, workgroup, attempt, ...(seq !== undefined && { seq }) })
+  }
+
+  #confirm(signal: Signal): void {
+    this.#answer(signal, 'confirm')
+  }
+
+  #revoke({ route, tid, workgroup, attempt, from }: Signal, error: Signal['error']): void {
+    if (from === undefined || error === undefined) return
+    say(this.#context, from, { kind: 'revoke', route, tid, workgroup, attempt, error })
+  }
+
+  #revokeHolder({ open, holder, workgroup, attempt }: Hold, error: Signal['error']): void {
+    if (!holder || error === undefined) return
+    const { route, tid } = open.task
+    say(this.#context, holder, { kind: 'revoke', route, tid, workgroup, attempt, error })
+  }
+
+  #reasonFor(signal: Signal): Signal['error'] {
+    const result = this.#results.get(taskKey(signal.route.union, signal.tid))
+    return result ? revocation(result.complete) : leaseLost
+  }
+
+  /** The task is over, or never was ours. */
+  #answerUnknown(signal: Signal): void {
+    if (signal.kind === 'busy') return
+    const result = this.#results.get(taskKey(signal.route.union, signal.tid))
+    const isRepeated =
+      isSettling(signal) &&
+      result?.accepted?.attempt === signal.attempt &&
+      result.accepted.from === signal.from &&
+      result.complete.workgroup === signal.workgroup
+    if (isRepeated) return this.#confirm(signal)
+    this.#revoke(signal, this.#reasonFor(signal))
+  }
+}
+
+function foundNobody(hold: Hold, outcome: SendOutcome): boolean {
+  const isUntouched = hold.isNamed && hold.status === 'offered' && hold.attempt === 1 && hold.sends === 1
+  return outcome === 'nobody' && isUntouched && !hold.open.task.waitForWorkers
+}
+
+function isSettling({ kind }: Signal): boolean {
+  return kind === 'complete' || kind === 'release'
+}

@@ -1,0 +1,90 @@
+import type { ErrorShape } from '../errors.ts'
+import type { CompleteEvent, TerminalStatus } from '../transport.ts'
+import { routeKey } from '../topic/topic.ts'
+import type { Hold } from './open-task.ts'
+
+/** Why a task ended without a worker's word. */
+export interface Ending {
+  readonly status: Exclude<TerminalStatus, 'succeed'>
+  readonly error: ErrorShape
+}
+
+export function cancelledEnding(reason: string): Ending {
+  return {
+    status: 'cancelled',
+    error: { code: 'ERR_AETHER_TASK_CANCELLED', message: reason, retryable: false },
+  }
+}
+
+export function deadlineEnding(): Ending {
+  return {
+    status: 'expired',
+    error: {
+      code: 'ERR_AETHER_DEADLINE_EXCEEDED',
+      message: 'the deadline of the task has passed',
+      retryable: false,
+    },
+  }
+}
+
+export function queueTtlEnding(ttlMs: number): Ending {
+  return {
+    status: 'expired',
+    error: {
+      code: 'ERR_AETHER_TASK_EXPIRED',
+      message: `no worker began it within ${ttlMs} ms`,
+      retryable: true,
+    },
+  }
+}
+
+export function nobodyEnding({ open, workgroup }: Hold): Ending {
+  const message = `no worker of ${workgroup} is subscribed to ${routeKey(open.task.route)}`
+  return { status: 'failed', error: { code: 'ERR_AETHER_WORKERS_NONE', message, retryable: true } }
+}
+
+/** Past its last attempt: the worker's own error, where it gave one. */
+export function exhaustedEnding({ failures, lastError }: Hold): Ending {
+  const message = `failed or lost its lease ${failures} times`
+  return {
+    status: 'failed',
+    error: lastError ?? { code: 'ERR_AETHER_ATTEMPTS_EXHAUSTED', message, retryable: false },
+  }
+}
+
+export const leaseLost: ErrorShape = {
+  code: 'ERR_AETHER_LEASE_LOST',
+  message: 'the lease is gone: the task ended or went on under another attempt',
+  retryable: false,
+}
+
+/** What a worker is told when its task ended without it. */
+export function revocation(complete: CompleteEvent): ErrorShape {
+  if (complete.status === 'cancelled' || complete.status === 'expired') {
+    const code =
+      complete.status === 'cancelled' ? 'ERR_AETHER_TASK_CANCELLED' : 'ERR_AETHER_DEADLINE_EXCEEDED'
+    return { code, message: complete.error?.message ?? complete.status, retryable: false }
+  }
+  return leaseLost
+}
+
+/** The completion that the caller itself writes. */
+export function completionOf(
+  hold: Hold,
+  ending: Ending,
+  who: { readonly client: string; readonly host: string },
+): CompleteEvent {
+  const { route, tid } = hold.open.task
+  return {
+    action: 'complete',
+    route,
+    tid,
+    client: who.client,
+    host: who.host,
+    status: ending.status,
+    attempt: hold.begun,
+    workgroup: hold.workgroup,
+    codec: 'json',
+    error: ending.error,
+  }
+}

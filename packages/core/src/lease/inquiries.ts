@@ -1,0 +1,183 @@
+import type { Timer } from '../clock.ts'
+import { AetherError } from '../errors.ts'
+import type { CompleteEvent, Route, WaitOptions } from '../transport.ts'
+import { say, type LeaseContext } from './lease-context.ts'
+import { taskKey } from './open-task.ts'
+import { everyone, type Signal } from './relay.ts'
+
+interface Question {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+  timer: Timer | undefined
+}
+
+interface Followed {
+  readonly route: Route
+  readonly tid: string
+  /** Inbox of the instance that sent the task. */
+  owner: string
+  workgroup: string
+  /** Polls since the owner last spoke. */
+  silence: number
+  timer: Timer | undefined
+}
+
+/** Polls without an answer after which the sender of a followed task counts as gone. */
+const maxSilence = 5
+const asks = 4
+
+/**
+ * What this instance asks about tasks that another one sent: `attach` follows them, `cancel` ends them. The question goes to everyone, a few times within
+ * `queryMs`; a followed task is asked for until its end, so that neither a lost completion nor a sender that died leaves anyone waiting.
+ */
+export class Inquiries {
+  readonly #context: LeaseContext
+  readonly #questions = new Map<string, Question>()
+  readonly #followed = new Map<string, Followed>()
+
+  constructor(context: LeaseContext) {
+    this.#context = context
+  }
+
+  get size(): number {
+    return this.#questions.size + this.#followed.size
+  }
+
+  async attach(route: Route, tid: string, options: WaitOptions): Promise<void> {
+    if (this.#followed.has(taskKey(route.union, tid))) return
+    const { maxAttached } = this.#context.settings
+    if (this.#followed.size >= maxAttached) {
+      const message = `${maxAttached} tasks of other instances are followed already`
+      throw new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
+    }
+    await this.#ask({ kind: 'attach', route, tid, workgroup: '', attempt: 0 }, options)
+  }
+
+  async cancel(route: Route, tid: string, given: WaitOptions & { readonly reason: string }): Promise<void> {
+    const error = { code: 'ERR_AETHER_TASK_CANCELLED', message: given.reason, retryable: false }
+    await this.#ask({ kind: 'cancel', route, tid, workgroup: '', attempt: 0, error }, given)
+  }
+
+  /** Takes an answer, or news of a followed task. */
+  hear(signal: Signal): void {
+    const key = taskKey(signal.route.union, signal.tid)
+    switch (signal.kind) {
+      case 'stopped':
+        return this.#questions.get(`cancel ${key}`)?.resolve()
+      case 'over':
+        return this.#questions.get(`cancel ${key}`)?.reject(unknownTask(signal.tid))
+      case 'attached':
+        return this.#attached(key, signal)
+      case 'settled':
+        return this.#settled(key, signal)
+      default:
+    }
+  }
+
+  close(error: AetherError): void {
+    for (const question of this.#questions.values()) question.reject(error)
+    this.#questions.clear()
+    this.#followed.clear()
+  }
+
+  async #ask(signal: Signal, { signal: aborted }: WaitOptions): Promise<void> {
+    aborted?.throwIfAborted()
+    const key = `${signal.kind} ${taskKey(signal.route.union, signal.tid)}`
+    const known = this.#questions.get(key)
+    if (known) return known.promise
+    const question = newQuestion()
+    this.#questions.set(key, question)
+    const onAbort = (): void => question.reject(aborted?.reason)
+    aborted?.addEventListener('abort', onAbort, { once: true })
+    this.#repeat(question, signal, asks)
+    try {
+      await question.promise
+    } finally {
+      aborted?.removeEventListener('abort', onAbort)
+      question.timer?.cancel()
+      if (this.#questions.get(key) === question) this.#questions.delete(key)
+    }
+  }
+
+  #repeat(question: Question, signal: Signal, left: number): void {
+    if (left === 0) return question.reject(unknownTask(signal.tid))
+    say(this.#context, everyone, signal)
+    const waitMs = this.#context.settings.queryMs / asks
+    question.timer = this.#context.timers.set(waitMs, () => this.#repeat(question, signal, left - 1))
+  }
+
+  #attached(key: string, signal: Signal): void {
+    const question = this.#questions.get(`attach ${key}`)
+    let followed = this.#followed.get(key)
+    if (!followed) {
+      if (!question || signal.from === undefined) return
+      const { route, tid, from: owner, workgroup } = signal
+      followed = { route, tid, owner, workgroup, silence: 0, timer: undefined }
+      this.#followed.set(key, followed)
+    }
+    question?.resolve()
+    followed.silence = 0
+    this.#watch(key, followed)
+    if (signal.event?.action === 'status') this.#context.host.onEvent(signal.event)
+  }
+
+  #settled(key: string, { event }: Signal): void {
+    if (event?.action !== 'complete') return
+    const question = this.#questions.get(`attach ${key}`)
+    if (!question && !this.#followed.has(key)) return
+    question?.resolve()
+    this.#finish(key, event)
+  }
+
+  #watch(key: string, followed: Followed): void {
+    followed.timer?.cancel()
+    followed.timer = this.#context.timers.set(this.#context.settings.queryMs, () => {
+      followed.silence += 1
+      if (followed.silence > maxSilence) return this.#finish(key, this.#lost(followed))
+      const { route, tid, workgroup, owner } = followed
+      say(this.#context, owner, { kind: 'attach', route, tid, workgroup, attempt: 0 })
+      this.#watch(key, followed)
+    })
+  }
+
+  #finish(key: string, complete: CompleteEvent): void {
+    this.#followed.get(key)?.timer?.cancel()
+    this.#followed.delete(key)
+    this.#context.host.onEvent(complete)
+  }
+
+  #lost({ route, tid, workgroup }: Followed): CompleteEvent {
+    const { client, host } = this.#context.host
+    const message = 'the instance that sent the task does not answer any more'
+    const error = { code: 'ERR_AETHER_TRANSPORT_LOST', message, retryable: true }
+    return {
+      action: 'complete',
+      route,
+      tid,
+      client,
+      host,
+      status: 'failed',
+      attempt: 0,
+      workgroup,
+      codec: 'json',
+      error,
+    }
+  }
+}
+
+function newQuestion(): Question {
+  let resolve!: () => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject, timer: undefined }
+}
+
+export function unknownTask(tid: string): AetherError {
+  return new AetherError('ERR_AETHER_TASK_UNKNOWN', `task ${tid} is not open anywhere that answered`, {
+    detail: { tid },
+  })
+}

@@ -1,0 +1,276 @@
+import type { Timer } from '../clock.ts'
+import { errorFromShape } from '../error-shape.ts'
+import { AetherError, type ErrorShape } from '../errors.ts'
+import type { CompleteEvent, Delivery, ReleaseOptions, StatusEvent, TaskMessage } from '../transport.ts'
+import { leaseLost } from './endings.ts'
+import { announce, say, type LeaseContext } from './lease-context.ts'
+import type { Offer, Signal } from './relay.ts'
+
+/** What the consumer of a delivery does with it as it goes. */
+export interface DeliveryOwner {
+  readonly workgroup: string
+  readonly leaseMs: number
+  /** It is over for this worker, whoever ended it. */
+  onEnd(delivery: LeasedDelivery): void
+  /** Its completion was accepted. */
+  onComplete(delivery: LeasedDelivery, complete: CompleteEvent): void
+  /** A peer that cannot take it back gave it: offer it to others. */
+  onHandOn(delivery: LeasedDelivery, options: ReleaseOptions): Promise<void>
+}
+
+type Status = 'held' | 'running' | 'settling' | 'ended'
+
+interface Pending {
+  readonly resolve: () => void
+  readonly reject: (error: AetherError) => void
+}
+
+interface Renewal {
+  readonly promise: Promise<void>
+  readonly pending: Pending
+}
+
+/**
+ * One attempt of one task at its worker. It lives by the worker's own clock: the lease ends `leaseMs` after the last renewal that the caller confirmed was
+ * sent, so always before the caller gives the task to another.
+ */
+export class LeasedDelivery implements Delivery {
+  readonly task: TaskMessage
+  readonly attempt: number
+  /** Inbox of the caller; undefined for a peer that knows none: then there is no lease to lose. */
+  readonly replyTo: string | undefined
+  readonly #context: LeaseContext
+  readonly #owner: DeliveryOwner
+  #status: Status = 'held'
+  #endsAt: number
+  #leaseTimer: Timer | undefined
+  #acceptTimer: Timer | undefined
+  #retryTimer: Timer | undefined
+  #seq = 0
+  #renewSentAt = 0
+  #renewing: Renewal | undefined
+  #settling: Pending | undefined
+  #reason: AetherError | undefined
+  #onRevoke: ((reason: AetherError) => void) | undefined
+
+  constructor(
+    context: LeaseContext,
+    owner: DeliveryOwner,
+    given: { readonly task: TaskMessage; readonly offer: Offer },
+  ) {
+    this.task = given.task
+    this.attempt = given.offer.attempt
+    this.replyTo = given.offer.replyTo
+    this.#context = context
+    this.#owner = owner
+    this.#endsAt = context.settings.clock.monotonic() + owner.leaseMs
+    if (this.replyTo !== undefined) this.#watchLease()
+  }
+
+  get status(): Status {
+    return this.#status
+  }
+
+  /** Waits behind others for credit; the lease layer renews it meanwhile. */
+  hold(): void {
+    if (this.replyTo === undefined) return
+    this.#renewHeld()
+  }
+
+  /** Goes to the handler now. */
+  begin(): void {
+    this.#status = 'running'
+    this.#retryTimer?.cancel()
+    if (this.replyTo === undefined) return
+    this.#acceptTimer = this.#context.timers.set(this.#context.settings.acceptDelayMs, () => this.repeat())
+  }
+
+  /** Says again where it stands: its first word may have been lost. */
+  repeat(): void {
+    if (this.#status === 'held') this.#say({ kind: 'hold', leaseMs: this.#owner.leaseMs, seq: this.#seq })
+    else if (this.#status === 'running') this.#say({ kind: 'accept', leaseMs: this.#owner.leaseMs })
+  }
+
+  onRevoke(handler: (reason: AetherError) => void): void {
+    if (this.#reason) handler(this.#reason)
+    else this.#onRevoke = handler
+  }
+
+  async renew(): Promise<void> {
+    this.#mustRun()
+    if (this.replyTo === undefined) return
+    this.#renewing ??= this.#startRenewal()
+    return this.#renewing.promise
+  }
+
+  async report(event: StatusEvent): Promise<void> {
+    this.#mustRun()
+    if (this.replyTo === undefined) return this.#context.relay.publish(event)
+    announce(this.#context, event)
+    this.#acceptTimer?.cancel()
+    const signal = this.#signal({ kind: 'status', leaseMs: this.#owner.leaseMs, event })
+    await this.#context.relay.signal(this.replyTo, signal)
+  }
+
+  async ack(complete: CompleteEvent, options: { readonly deadLetter?: boolean } = {}): Promise<void> {
+    this.#mustRun()
+    if (this.replyTo === undefined) {
+      await this.#context.relay.publish(complete)
+      this.#owner.onComplete(this, complete)
+      return this.#end()
+    }
+    const deadLetter = options.deadLetter === true && { deadLetter: true }
+    await this.#settle({ kind: 'complete', event: complete, ...deadLetter })
+    this.#owner.onComplete(this, complete)
+  }
+
+  async release(options: ReleaseOptions = {}): Promise<void> {
+    this.#mustRun()
+    if (this.replyTo === undefined) {
+      this.#end()
+      return this.#owner.onHandOn(this, options)
+    }
+    await this.#settle({ kind: 'release', ...releaseFields(options) })
+  }
+
+  /** Gives it back without waiting for an answer: the worker leaves, or lets go of what it only held. */
+  async giveBack(): Promise<void> {
+    const { replyTo } = this
+    const signal = this.#signal({ kind: 'release', failed: false, delayMs: 0 })
+    const isOpen = this.#status === 'held' || this.#status === 'running'
+    this.lose(leaseLost)
+    if (!isOpen) return
+    if (replyTo === undefined) await this.#owner.onHandOn(this, {})
+    else await this.#context.relay.signal(replyTo, signal)
+  }
+
+  /** Takes the caller's answer. */
+  hear(signal: Signal): void {
+    if (signal.attempt !== this.attempt) return
+    switch (signal.kind) {
+      case 'renewed':
+        return this.#renewed(signal)
+      case 'confirm':
+        if (this.#status !== 'settling') return
+        this.#settling?.resolve()
+        return this.#end()
+      case 'revoke':
+        return this.lose(signal.error ?? leaseLost)
+      default:
+    }
+  }
+
+  /** The lease is gone; the handler learns it unless the worker itself is settling. */
+  lose(error: ErrorShape): void {
+    if (this.#status === 'ended') return
+    const wasRunning = this.#status === 'running'
+    const reason = errorFromShape(error)
+    this.#reason = reason
+    this.#settling?.reject(lostError(reason))
+    this.#renewing?.pending.reject(lostError(reason))
+    this.#end()
+    const handler = this.#onRevoke
+    this.#onRevoke = undefined
+    if (wasRunning) handler?.(reason)
+  }
+
+  #end(): void {
+    if (this.#status === 'ended') return
+    this.#status = 'ended'
+    this.#leaseTimer?.cancel()
+    this.#acceptTimer?.cancel()
+    this.#retryTimer?.cancel()
+    // Settled while a renewal was under way: the lease is over, and it was in time.
+    this.#renewing?.pending.resolve()
+    this.#renewing = undefined
+    this.#owner.onEnd(this)
+  }
+
+  #mustRun(): void {
+    if (this.#status !== 'running') throw lostError(this.#reason)
+  }
+
+  #say(signal: PartialSignal): void {
+    if (this.replyTo !== undefined) say(this.#context, this.replyTo, this.#signal(signal))
+  }
+
+  #signal(signal: PartialSignal): Signal {
+    const { route, tid } = this.task
+    const { workgroup } = this.#owner
+    return { route, tid, workgroup, attempt: this.attempt, from: this.#context.relay.inbox, ...signal }
+  }
+
+  // The lease
+
+  #watchLease(): void {
+    this.#leaseTimer?.cancel()
+    const leftMs = this.#endsAt - this.#context.settings.clock.monotonic()
+    this.#leaseTimer = this.#context.timers.set(leftMs, () => this.lose(leaseLost))
+  }
+
+  #startRenewal(): Renewal {
+    let pending!: Pending
+    const promise = new Promise<void>((resolve, reject) => {
+      pending = { resolve, reject }
+    })
+    this.#seq += 1
+    this.#acceptTimer?.cancel()
+    this.#renewSentAt = this.#context.settings.clock.monotonic()
+    this.#repeatUntilAnswered({ kind: 'renew', leaseMs: this.#owner.leaseMs, seq: this.#seq })
+    return { promise, pending }
+  }
+
+  /** Each repetition says the same, so the lease counts from the first one. */
+  #repeatUntilAnswered(signal: PartialSignal, tries: number = 0): void {
+    this.#say(signal)
+    const waitMs = this.#context.settings.retryMs * 2 ** Math.min(tries, 3)
+    this.#retryTimer?.cancel()
+    this.#retryTimer = this.#context.timers.set(waitMs, () => this.#repeatUntilAnswered(signal, tries + 1))
+  }
+
+  #renewHeld(): void {
+    this.#seq += 1
+    this.#renewSentAt = this.#context.settings.clock.monotonic()
+    this.repeat()
+    this.#retryTimer = this.#context.timers.set(this.#owner.leaseMs / 3, () => this.#renewHeld())
+  }
+
+  #renewed({ seq }: Signal): void {
+    // The answer to an earlier one would make the lease longer here than at the caller.
+    if (seq !== this.#seq || (this.#status !== 'held' && this.#status !== 'running')) return
+    this.#endsAt = this.#renewSentAt + this.#owner.leaseMs
+    this.#watchLease()
+    if (!this.#renewing) return
+    this.#retryTimer?.cancel()
+    this.#renewing.pending.resolve()
+    this.#renewing = undefined
+  }
+
+  // The end
+
+  /** Repeats the worker's last word until the caller confirms or refuses it, for one lease at most. */
+  #settle(signal: PartialSignal): Promise<void> {
+    this.#status = 'settling'
+    this.#acceptTimer?.cancel()
+    this.#endsAt = this.#context.settings.clock.monotonic() + this.#owner.leaseMs
+    this.#watchLease()
+    const settled = new Promise<void>((resolve, reject) => {
+      this.#settling = { resolve, reject }
+    })
+    this.#repeatUntilAnswered(signal)
+    return settled
+  }
+}
+
+type PartialSignal = Omit<Signal, 'attempt' | 'from' | 'route' | 'tid' | 'workgroup'>
+
+function releaseFields({ delayMs = 0, failed = false, error }: ReleaseOptions): Omit<PartialSignal, 'kind'> {
+  return { delayMs, failed, ...(error && { error }) }
+}
+
+/** What a call on a lost lease rejects with: always the one code, its cause says why it was lost. */
+function lostError(reason: AetherError | undefined): AetherError {
+  if (reason?.code === 'ERR_AETHER_LEASE_LOST') return reason
+  const why = reason?.message ?? 'it was settled before'
+  return new AetherError('ERR_AETHER_LEASE_LOST', `the lease is gone: ${why}`, { cause: reason })
+}

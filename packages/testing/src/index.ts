@@ -52,3 +52,18 @@ export type { CheckHistoryOptions } from './history/check-history.ts'
 export type { PromiseNumber, Violation } from './history/violation.ts'
 export { createManualClock } from './manual-clock.ts'
 export type { ManualClock } from './manual-clock.ts'
+export {
+  cutLink,
+  cutWorkers,
+  freezeEngine,
+  freezeWorkers,
+  killWorkers,
+  restartEngine,
+} from './nemesis/nemesis.ts'
+export type { Nemesis, Recovery } from './nemesis/nemesis.ts'
+export { runSchedule } from './nemesis/run-schedule.ts'
+export type { Range, ScheduleOptions } from './nemesis/run-schedule.ts'
+export { startWorkerPool } from './nemesis/worker-pool.ts'
+export type { WorkerPool, WorkerPoolOptions } from './nemesis/worker-pool.ts'
+export { workloadDefinitions } from './worker/workload-tasks.ts'
+export type { WorkloadInput, WorkloadName, WorkloadOutput } from './worker/workload-tasks.ts'

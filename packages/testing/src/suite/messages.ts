@@ -18,6 +18,9 @@ export function routeOf(union: string, task = 'task', context = 'x'): Route {
   return { union, job: 'suite', task, context }
 }
 
+/** Of a task that does not ask for one: every transport takes it. */
+export const defaultPriority = 4
+
 let lastTid = 0
 
 /** A tid that no other case of this process uses. */
@@ -38,7 +41,7 @@ export function taskOf(route: Route, overrides: Partial<TaskMessage> = {}): Task
     deadline: Date.now() + 60_000,
     ttlMs: 0,
     delayMs: 0,
-    priority: 0,
+    priority: defaultPriority,
     waitForWorkers: true,
     client: 'suite-client',
     host: 'suite',

@@ -14,7 +14,7 @@ export const priority: Suite = {
       run: ordersByPriority,
     },
     {
-      name: 'a priority other than 0 is refused',
+      name: 'a priority other than the default 4 is refused',
       requires: ({ priority: isDeclared }) => !isDeclared,
       async run(context) {
         const { transport } = await context.peer()

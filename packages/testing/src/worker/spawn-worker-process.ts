@@ -39,11 +39,19 @@ export async function spawnWorkerProcess(options: WorkerProcessOptions): Promise
     serialization: 'json',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const exited = new Promise<WorkerExit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }))
-  })
+  const exited = endOf(child)
   await started(child, options, exited)
   return handleOf(child, options, exited)
+}
+
+/** Both its end and that of its channel: what it said last has been heard by then. */
+function endOf(child: ChildProcess): Promise<WorkerExit> {
+  const disconnected = new Promise<void>((resolve) => {
+    child.once('disconnect', resolve)
+  })
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => void disconnected.then(() => resolve({ code, signal })))
+  })
 }
 
 function started(
@@ -56,7 +64,8 @@ function started(
       const message = raw as WorkerMessage
       if (message.type === 'entry') options.record(message.entry)
       else if (message.type === 'ready') resolve()
-      else reject(new Error(`worker ${options.spec.name} failed to start: ${message.message}`))
+      else if (message.type === 'failed')
+        reject(new Error(`worker ${options.spec.name} failed to start: ${message.message}`))
     })
     child.once('error', reject)
     void exited.then(({ code, signal }) => {

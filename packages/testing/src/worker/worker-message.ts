@@ -20,6 +20,7 @@ export interface WorkerStart {
 export type WorkerMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'entry'; readonly entry: RecordEntry }
+  | { readonly type: 'stopped' }
   | { readonly type: 'failed'; readonly message: string }
 
 /** What the worker's process is told. */

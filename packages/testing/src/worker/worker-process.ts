@@ -37,7 +37,10 @@ const workload = main()
 workload.then(() => say({ type: 'ready' }), fail)
 process.on('message', (command: WorkerCommand) => {
   if (command.type !== 'stop') return
-  workload.then((started) => started.stop()).then(() => process.exit(0), fail)
+  // The channel keeps its order: when this has gone out, so has everything before it.
+  workload
+    .then((started) => started.stop())
+    .then(() => process.send?.({ type: 'stopped' } satisfies WorkerMessage, () => process.disconnect()), fail)
 })
 // The parent is gone: nobody reads the record, and nobody would end this process.
 process.on('disconnect', () => process.exit(process.exitCode ?? 0))

@@ -1,3 +1,6 @@
+import { defineTask, fixed } from '@aether/core'
+import type { TaskDefinition } from '@aether/core'
+
 /** What every task of the workload takes; each reads what concerns it. */
 export interface WorkloadInput {
   /** Comes back in the output. */
@@ -20,10 +23,29 @@ export interface WorkloadContext {
   crash(): Promise<void>
 }
 
-export type WorkloadTask = (input: WorkloadInput, context: WorkloadContext) => Promise<WorkloadOutput>
+export type WorkloadHandler = (input: WorkloadInput, context: WorkloadContext) => Promise<WorkloadOutput>
 
-/** The workload under job `workload`. Each task succeeds in the end with the `n` it was given, whatever happens to its workers on the way. */
-export const workloadTasks: Readonly<Record<string, WorkloadTask>> = {
+export type WorkloadName = 'echo' | 'slow' | 'progress' | 'flaky' | 'crash' | 'stubborn'
+
+function define(task: WorkloadName): TaskDefinition<undefined, undefined, undefined> {
+  // Many attempts: under a storm of faults a task may lose several workers, and must end well all the same.
+  return defineTask({ job: 'workload', task, attempts: 50, backoff: fixed(20), deadlineMs: 60_000 })
+}
+
+/** The tasks of the workload, for those who perform them. */
+export const workloadDefinitions: Readonly<
+  Record<WorkloadName, TaskDefinition<undefined, undefined, undefined>>
+> = {
+  echo: define('echo'),
+  slow: define('slow'),
+  progress: define('progress'),
+  flaky: define('flaky'),
+  crash: define('crash'),
+  stubborn: define('stubborn'),
+}
+
+/** What its workers do. Each task succeeds in the end with the `n` it was given, whatever happens to its workers on the way. */
+export const workloadHandlers: Readonly<Record<WorkloadName, WorkloadHandler>> = {
   /** Answers at once. */
   echo: async ({ n }, { attempt }) => ({ n, attempt }),
   /** Takes `ms`, unless told to stop. */

@@ -46,7 +46,7 @@ export function checkTask(task: TaskMessage, hub: ReferenceHub, capabilities: Ca
   }
   checkBody(task.body, hub, capabilities)
   if (hub.has('accepts-undeclared')) return
-  if ((task.delayMs > 0 && !capabilities.delay) || (task.priority > 0 && !capabilities.priority))
+  if ((task.delayMs > 0 && !capabilities.delay) || (task.priority !== 4 && !capabilities.priority))
     throw new AetherError('ERR_AETHER_CAPABILITY_UNSUPPORTED', 'neither delay nor priority')
 }
 

@@ -1,4 +1,13 @@
-import type { AetherError, CompleteEvent, Delivery, ReleaseOptions, RouteCache, StatusEvent, TaskMessage, TerminalStatus } from '@aether/core'
+import type {
+  AetherError,
+  CompleteEvent,
+  Delivery,
+  ReleaseOptions,
+  RouteCache,
+  StatusEvent,
+  TaskMessage,
+  TerminalStatus,
+} from '@aether/core'
 import { Codec, type Lease, Outcome } from '@aether/wire'
 import { type HeaderDecoder, type HeaderEncoder, plainHeaders } from './block-headers.ts'
 import { checkMs } from './check-task.ts'

@@ -26,7 +26,13 @@ export async function mapped<T>(promise: Promise<T>): Promise<T> {
 }
 
 /** What the completion of a task says that the broker itself ended; `said` is what the worker's last attempt said, or the reason of a cancel. */
-export function endedError(reason: number, tid: string, attempt: number, said: ErrorShape | undefined, text: string): ErrorShape {
+export function endedError(
+  reason: number,
+  tid: string,
+  attempt: number,
+  said: ErrorShape | undefined,
+  text: string,
+): ErrorShape {
   switch (reason) {
     case Reason.cancelled:
       return shape('ERR_AETHER_TASK_CANCELLED', `Task ${tid} was cancelled: ${text}`, { reason: text })
@@ -35,7 +41,14 @@ export function endedError(reason: number, tid: string, attempt: number, said: E
     case Reason.deadline:
       return shape('ERR_AETHER_DEADLINE_EXCEEDED', `Task ${tid} passed its deadline.`, { attempt })
     default:
-      return said ?? shape('ERR_AETHER_ATTEMPTS_EXHAUSTED', `Task ${tid} lost its worker on attempt ${attempt}, its last.`, { attempt })
+      return (
+        said ??
+        shape(
+          'ERR_AETHER_ATTEMPTS_EXHAUSTED',
+          `Task ${tid} lost its worker on attempt ${attempt}, its last.`,
+          { attempt },
+        )
+      )
   }
 }
 
@@ -48,9 +61,13 @@ export function invalidInput(message: string, detail: Readonly<Record<string, un
 }
 
 export function payloadTooLarge(what: string, bytes: number, limit: number): AetherError {
-  return new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `The body of ${what} has ${bytes} bytes; at most ${limit} are carried.`, {
-    detail: { bytes, limit },
-  })
+  return new AetherError(
+    'ERR_AETHER_PAYLOAD_TOO_LARGE',
+    `The body of ${what} has ${bytes} bytes; at most ${limit} are carried.`,
+    {
+      detail: { bytes, limit },
+    },
+  )
 }
 
 function shape(code: ErrorCode, message: string, detail: Readonly<Record<string, unknown>>): ErrorShape {

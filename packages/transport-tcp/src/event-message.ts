@@ -15,7 +15,12 @@ import { endedError } from './errors.ts'
 
 const empty = new Uint8Array(0)
 const outcomes: readonly TerminalStatus[] = ['succeed', 'failed', 'cancelled', 'expired']
-const reasons: Readonly<Record<string, number>> = { cancelled: 1, 'queue-ttl': 2, deadline: 3, 'attempts-exhausted': 4 }
+const reasons: Readonly<Record<string, number>> = {
+  cancelled: 1,
+  'queue-ttl': 2,
+  deadline: 3,
+  'attempts-exhausted': 4,
+}
 
 /** What a run is known by where its frames come in. */
 export interface RunAddress {
@@ -26,7 +31,12 @@ export interface RunAddress {
 }
 
 /** The event of a STATUS frame. */
-export function statusOf(run: RunAddress, frame: StatusFrame, bytes: Uint8Array, said: BlockHeaders): StatusEvent {
+export function statusOf(
+  run: RunAddress,
+  frame: StatusFrame,
+  bytes: Uint8Array,
+  said: BlockHeaders,
+): StatusEvent {
   return withBody<StatusEvent>(
     {
       action: 'status',
@@ -47,16 +57,31 @@ export function statusOf(run: RunAddress, frame: StatusFrame, bytes: Uint8Array,
 }
 
 /** The event of a COMPLETE frame. */
-export function completeOf(run: RunAddress, frame: CompleteFrame, bytes: Uint8Array, said: BlockHeaders): CompleteEvent {
+export function completeOf(
+  run: RunAddress,
+  frame: CompleteFrame,
+  bytes: Uint8Array,
+  said: BlockHeaders,
+): CompleteEvent {
   return withBody<CompleteEvent>(
-    complete(run, outcomes[frame.outcome] ?? 'failed', frame.attempt, frame.reason, said, codecName(frame.codec)),
+    complete(
+      run,
+      outcomes[frame.outcome] ?? 'failed',
+      frame.attempt,
+      frame.reason,
+      said,
+      codecName(frame.codec),
+    ),
     bodyOf(frame, bytes),
     said.headers,
   )
 }
 
 /** Headers and payload of the message that carries an event to those who listen. */
-export function eventToMessage(event: AetherEvent): { readonly headers: Record<string, string>; readonly payload: Uint8Array } {
+export function eventToMessage(event: AetherEvent): {
+  readonly headers: Record<string, string>
+  readonly payload: Uint8Array
+} {
   const headers = plainHeaders(event)
   const payload = 'body' in event && event.body !== undefined ? event.body : undefined
   if (payload !== undefined && 'codec' in event) headers['k'] = event.codec
@@ -94,13 +119,25 @@ export function eventFromMessage(message: Message, routes: RouteCache): AetherEv
   switch (action) {
     case 'status': {
       const status = fields['s'] === 'initialized' ? 'initialized' : 'progress'
-      const numbers = { progress: Number(fields['p'] ?? 0), seq: Number(fields['q'] ?? 0), attempt: Number(fields['a'] ?? 0) }
-      return withBody<StatusEvent>({ action, route, tid, client, host, status, ...numbers, workgroup: said.workgroup, codec }, body, said.headers)
+      const numbers = {
+        progress: Number(fields['p'] ?? 0),
+        seq: Number(fields['q'] ?? 0),
+        attempt: Number(fields['a'] ?? 0),
+      }
+      return withBody<StatusEvent>(
+        { action, route, tid, client, host, status, ...numbers, workgroup: said.workgroup, codec },
+        body,
+        said.headers,
+      )
     }
     case 'complete': {
       const status = outcomes.find((outcome) => outcome === fields['s']) ?? 'failed'
       const reason = reasons[fields['o'] ?? ''] ?? 0
-      return withBody<CompleteEvent>(complete(run, status, Number(fields['a'] ?? 0), reason, said, codec), body, said.headers)
+      return withBody<CompleteEvent>(
+        complete(run, status, Number(fields['a'] ?? 0), reason, said, codec),
+        body,
+        said.headers,
+      )
     }
     case 'cancel':
       return { action, route, tid, client, host, reason: said.text, ...own }

@@ -37,13 +37,16 @@ const known = new Set([
 
 /** Checks what the wire does not check itself; throws `ERR_AETHER_OPTIONS_INVALID`. */
 export function checkOptions(options: TcpOptions): { readonly maxPayloadBytes: number } {
-  if (typeof options !== 'object' || options === null) throw invalidInput('tcp takes an object of options.', {})
+  if (typeof options !== 'object' || options === null)
+    throw invalidInput('tcp takes an object of options.', {})
   for (const name of Object.keys(options)) {
     if (!known.has(name)) throw invalidInput(`Option ${name} of tcp is unknown.`, { option: name })
   }
   const { maxPayloadBytes = tcpCapabilities.maxPayloadBytes } = options
   if (!Number.isInteger(maxPayloadBytes) || maxPayloadBytes < 1 || maxPayloadBytes > 0x3fff_0000) {
-    throw invalidInput('Option maxPayloadBytes of tcp must be a whole number from 1 to 1073676288.', { option: 'maxPayloadBytes' })
+    throw invalidInput('Option maxPayloadBytes of tcp must be a whole number from 1 to 1073676288.', {
+      option: 'maxPayloadBytes',
+    })
   }
   return { maxPayloadBytes }
 }

@@ -76,9 +76,13 @@ export class TcpTransport implements Transport<TcpCapabilities> {
   async start(host: TransportHost, options: WaitOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
     this.#checkOpen()
-    if (this.#host !== undefined) throw invalidInput('A TCP transport belongs to one application and is started once.', {})
+    if (this.#host !== undefined)
+      throw invalidInput('A TCP transport belongs to one application and is started once.', {})
     this.#host = host
-    await abortable(mapped(this.#client.start({ client: clip(host.client), host: clip(host.host) })), options.signal)
+    await abortable(
+      mapped(this.#client.start({ client: clip(host.client), host: clip(host.host) })),
+      options.signal,
+    )
   }
 
   async send(task: TaskMessage, options?: WaitOptions): Promise<Receipt> {
@@ -95,7 +99,11 @@ export class TcpTransport implements Transport<TcpCapabilities> {
     const page = this.#book.page(route)
     const known = page.runs.get(tid)
     // Its events come already.
-    if (known !== undefined) return abortable(known.accepted.then(() => {}), options?.signal)
+    if (known !== undefined)
+      return abortable(
+        known.accepted.then(() => {}),
+        options?.signal,
+      )
     const run: Followed = { route: page.route, tid, workgroup: undefined, page, accepted: Promise.resolve() }
     const attaching = this.#follow(run, this.#tasks.attach(page.key, tid, run))
     return abortable(attaching, options?.signal)
@@ -108,12 +116,22 @@ export class TcpTransport implements Transport<TcpCapabilities> {
     return abortable(mapped(this.#tasks.cancel(key, tid, reason.slice(0, 4_096))), options?.signal)
   }
 
-  async consume(route: Route, options: ConsumeOptions, handler: (delivery: Delivery) => void): Promise<Consumer> {
+  async consume(
+    route: Route,
+    options: ConsumeOptions,
+    handler: (delivery: Delivery) => void,
+  ): Promise<Consumer> {
     this.#checkOpen()
     const filter = routeKey(checkRoute(route, { wildcards: true }))
     checkConsume(options)
     const { workgroup, credit, pool } = options
-    const spec = { filter, workgroup, credit, leaseMs: Math.ceil(options.leaseMs), ...(pool === undefined ? {} : { pool: { ...pool } }) }
+    const spec = {
+      filter,
+      workgroup,
+      credit,
+      leaseMs: Math.ceil(options.leaseMs),
+      ...(pool === undefined ? {} : { pool: { ...pool } }),
+    }
     const host = this.#deliveryHost
     const consumer = await mapped(this.#tasks.consume(spec, (lease) => handler(new TcpDelivery(lease, host))))
     return { close: () => mapped(consumer.close()) }
@@ -165,7 +183,13 @@ export class TcpTransport implements Transport<TcpCapabilities> {
       if (page.runs.get(task.tid) !== known) return this.#send(page, task)
       return (await mapped(this.#tasks.repeat(message))) ? joined : accepted
     }
-    const run: Followed = { route: page.route, tid: task.tid, workgroup: task.workgroup, page, accepted: Promise.resolve() }
+    const run: Followed = {
+      route: page.route,
+      tid: task.tid,
+      workgroup: task.workgroup,
+      page,
+      accepted: Promise.resolve(),
+    }
     return (await this.#follow(run, this.#tasks.send(message, run))) ? joined : accepted
   }
 

@@ -19,7 +19,10 @@ export function tcp(options: TcpOptions): Transport<TcpCapabilities> {
   const { maxPayloadBytes } = checkOptions(options)
   const { url, maxPayloadBytes: _checked, ...session } = options
   try {
-    const client = createTcpClient(url, { ...session, maxFrameBytes: Math.max(maxPayloadBytes + HEAD_BYTES, 1_114_112) })
+    const client = createTcpClient(url, {
+      ...session,
+      maxFrameBytes: Math.max(maxPayloadBytes + HEAD_BYTES, 1_114_112),
+    })
     return new TcpTransport(client, { ...tcpCapabilities, maxPayloadBytes })
   } catch (error) {
     throw toAetherError(error)

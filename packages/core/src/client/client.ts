@@ -150,10 +150,10 @@ export class Client implements RunOwner {
 
   cancelRun(run: TaskRun): void {
     const reason = run.cancelReason ?? ''
-    if (run.phase === 'preparing')
+    if (run.phase === 'preparing' && !run.isAttached)
       run.finish(localSettlement('cancelled', run.tid, cancelledError(run.tid, reason)))
     else if (run.phase === 'accepted') this.#cancelNow(run, reason)
-    // While it is being sent, the receipt decides: see #sent.
+    // While it is being sent (or attached to, for what others performed), the answer decides: see #sent.
   }
 
   releaseRun(run: TaskRun): void {
@@ -319,7 +319,7 @@ export class Client implements RunOwner {
   #notSent(run: TaskRun, error: unknown): void {
     const refused = asAetherError(error, 'ERR_AETHER_TRANSPORT_LOST')
     run.refuse(refused)
-    if (run.cancelReason === undefined) {
+    if (run.cancelReason === undefined || run.isAttached) {
       this.#failed(run, error)
       return
     }

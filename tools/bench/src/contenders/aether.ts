@@ -1,4 +1,5 @@
-import { type Client, connect } from '@aether/wire/tcp'
+import type { Client } from '@aether/wire'
+import { connect } from '@aether/wire/tcp'
 import type { Contender } from '../contender.ts'
 
 export const aether: Contender = {

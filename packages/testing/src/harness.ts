@@ -22,13 +22,15 @@ export interface TransportOverrides {
 
 /**
  * Faults that an environment can inject: declared, never sniffed.
- * - `link`: `Environment.link` cuts, stalls and heals the connection of one transport;
+ * - `link`: `Environment.link` cuts and heals the connection of one transport;
+ * - `link-stall`: it can also stall it and slow it down;
  * - `engine-freeze`: `Environment.engine.freeze` and `thaw` stop the engine's process and let it go on;
  * - `engine-restart`: `Environment.engine.kill` and `restart` lose the process of the engine and start another in its place;
  * - `worker-kill`, `worker-freeze`, `worker-cut`: `Environment.spawnWorker` gives workers that can suffer it.
  */
 export type Fault =
   | 'link'
+  | 'link-stall'
   | 'engine-freeze'
   | 'engine-restart'
   | 'worker-kill'
@@ -51,11 +53,11 @@ export interface EngineControl {
 export interface Link {
   /** Ends the connection now and refuses new ones until `heal`. */
   cut(): Promise<void>
-  /** The connection stays open and carries nothing in either direction until `heal` (half-open, as after a pulled cable). */
-  stall(): Promise<void>
   heal(): Promise<void>
-  /** Holds back what is carried by `delayMs`; 0 ends it. */
-  delay(delayMs: number): Promise<void>
+  /** With `link-stall`: the connection stays open and carries nothing in either direction until `heal` (half-open, as after a pulled cable). */
+  stall?(): Promise<void>
+  /** With `link-stall`: holds back what is carried by `delayMs`; 0 ends it. */
+  delay?(delayMs: number): Promise<void>
 }
 
 /** A worker of the known workload, for the nemeses: see `workload.ts` for its tasks. */

@@ -8,6 +8,10 @@ async function create(options: EnvironmentOptions): Promise<Environment<MemoryCa
   const hub = createMemoryHub({ limits: options })
   return {
     transport: (overrides) => hub.transport(overrides),
+    link: (transport) => ({
+      cut: async () => hub.cut(transport),
+      heal: async () => hub.heal(transport),
+    }),
     deadLetters: async () => hub.deadLetters().map(({ task }) => task.tid),
     spawnWorker(spec, record) {
       const transport = hub.transport()
@@ -27,5 +31,5 @@ testTransport({
   capabilities: memoryCapabilities,
   create,
   // There is no connection to stall and no engine beside this process to kill; workers can suffer everything.
-  faults: ['worker-kill', 'worker-freeze', 'worker-cut'],
+  faults: ['link', 'worker-kill', 'worker-freeze', 'worker-cut'],
 })

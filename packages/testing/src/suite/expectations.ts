@@ -56,7 +56,7 @@ export async function holds(what: string, condition: () => boolean, windowMs = 1
 }
 
 /** Fails when `call` has not settled within `timeoutMs`: no wait is without end. */
-export async function bounded<T>(what: string, call: Promise<T>, timeoutMs: number): Promise<T> {
+export async function bounded<T>(what: string, call: PromiseLike<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(

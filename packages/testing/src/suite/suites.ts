@@ -15,6 +15,13 @@ import { ordering } from './ordering.ts'
 import { payload } from './payload.ts'
 import { presence } from './presence.ts'
 import { priority } from './priority.ts'
+import { boundedMemory } from './promises/bounded-memory.ts'
+import { boundedWaits } from './promises/bounded-waits.ts'
+import { cancelAnywhere } from './promises/cancel-anywhere.ts'
+import { nothingLost } from './promises/nothing-lost.ts'
+import { oneHolder } from './promises/one-holder.ts'
+import { oneOutcome } from './promises/one-outcome.ts'
+import { subscriptionsOnce } from './promises/subscriptions-once.ts'
 import { reconnection } from './reconnection.ts'
 import { release } from './release.ts'
 import { results } from './results.ts'
@@ -46,4 +53,11 @@ export const suites: readonly Suite[] = [
   badInput,
   reconnection,
   engineFaults,
+  oneOutcome,
+  oneHolder,
+  nothingLost,
+  cancelAnywhere,
+  boundedWaits,
+  boundedMemory,
+  subscriptionsOnce,
 ]

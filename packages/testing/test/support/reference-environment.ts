@@ -29,7 +29,7 @@ export const nothingDeclared: Capabilities = {
   ordering: false,
 }
 
-const faults: readonly Fault[] = ['link', 'engine-restart', 'engine-freeze']
+const faults: readonly Fault[] = ['link', 'link-stall', 'engine-restart', 'engine-freeze']
 
 /** The options of a conformance run over the reference transport, with at most one defect. */
 export function referenceOptions(

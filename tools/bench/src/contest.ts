@@ -27,15 +27,21 @@ export interface Measure {
 
 const roundDeadlineMs = 120_000
 
-export async function openContest(scenario: Scenario, name: string): Promise<Contest> {
+export async function openContest(
+  scenario: Scenario,
+  name: string,
+  nodeFlags: readonly string[] = [],
+): Promise<Contest> {
   const contender = await loadContender(name)
-  const server = await startServer(contender.server)
+  const server = await startServer(contender.server, nodeFlags)
   const seats: Seat[] = []
   try {
     // Both seats of a peer without a server look for each other: they must start together.
     seats.push(
       ...(await Promise.all(
-        scenario.roles.map(({ role, width }) => Seat.open({ contender: name, role, url: server.url, width })),
+        scenario.roles.map(({ role, width }) =>
+          Seat.open({ contender: name, role, url: server.url, width }, nodeFlags),
+        ),
       )),
     )
   } catch (error) {

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { idleScenario, runIdle } from './idle.ts'
 import { type Report, render } from './report.ts'
@@ -10,6 +11,7 @@ interface Flags {
   readonly rounds: number
   readonly roundMs: number
   readonly peers?: readonly string[]
+  readonly profile?: string
 }
 
 const all: readonly Scenario[] = [...scenarios, idleScenario]
@@ -27,6 +29,7 @@ async function run(scenario: Scenario, flags: Flags): Promise<Report> {
     rounds: flags.rounds,
     roundMs: flags.roundMs,
     peers: flags.peers ?? scenario.peers,
+    nodeFlags: flags.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(flags.profile)}`],
     say,
   })
 }
@@ -59,5 +62,6 @@ await new Command('bench')
   .option('--peers <names>', 'only these peers, comma-separated', (names) =>
     names.split(',').filter((name) => name !== ''),
   )
+  .option('--profile <folder>', 'write a CPU profile of each Node process there')
   .action(main)
   .parseAsync()

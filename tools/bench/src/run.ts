@@ -8,6 +8,8 @@ export interface RunOptions {
   /** How long a measured round should take. */
   readonly roundMs: number
   readonly peers: readonly string[]
+  /** Flags of every Node process that takes part. */
+  readonly nodeFlags: readonly string[]
   readonly say: (line: string) => void
 }
 
@@ -18,7 +20,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const measures = new Map<string, Measure[]>()
   try {
     for (const name of ['ours', ...options.peers]) {
-      const contest = await openOrMiss(scenario, name, missing)
+      const contest = await openOrMiss(scenario, name, options.nodeFlags, missing)
       if (contest === undefined) continue
       contests.push(contest)
       await calibrate(contest, options.roundMs, scenario)
@@ -44,10 +46,11 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
 async function openOrMiss(
   scenario: Scenario,
   name: string,
+  nodeFlags: readonly string[],
   missing: Record<string, string>,
 ): Promise<Contest | undefined> {
   try {
-    return await openContest(scenario, name)
+    return await openContest(scenario, name, nodeFlags)
   } catch (error) {
     if (!(error instanceof MissingPeer)) throw error
     missing[name] = error.message

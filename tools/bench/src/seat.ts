@@ -33,9 +33,12 @@ export class Seat {
     })
   }
 
-  static async open(spec: RoleSpec): Promise<Seat> {
+  /** Starts the process; with `execArgv` it is told to profile itself, say. */
+  static async open(spec: RoleSpec, execArgv: readonly string[] = []): Promise<Seat> {
     const entry = fileURLToPath(new URL('./child.js', import.meta.url))
-    const seat = new Seat(fork(entry, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
+    const seat = new Seat(
+      fork(entry, { execArgv: [...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+    )
     await seat.#ask({ kind: 'be', spec }, 30_000)
     return seat
   }

@@ -81,7 +81,11 @@ const recipes: Readonly<Record<Exclude<Contender['server'], 'none'>, Recipe>> = 
   },
 }
 
-export async function startServer(kind: Contender['server']): Promise<Server> {
+/** `nodeFlags` go to those servers that are Node processes. */
+export async function startServer(
+  kind: Contender['server'],
+  nodeFlags: readonly string[] = [],
+): Promise<Server> {
   if (kind === 'none') {
     const ports = [await freePort(), await freePort()]
     return {
@@ -99,10 +103,14 @@ export async function startServer(kind: Contender['server']): Promise<Server> {
   if (recipe.config !== undefined) await writeFile(join(folder, 'config'), recipe.config(port))
   const log = join(folder, 'log')
   const logFile = openSync(log, 'w')
-  const child = spawn(recipe.command, recipe.args(port, folder), {
-    cwd: folder,
-    stdio: ['ignore', logFile, logFile, 'ipc'],
-  })
+  const child = spawn(
+    recipe.command,
+    [...(recipe.debian === undefined ? nodeFlags : []), ...recipe.args(port, folder)],
+    {
+      cwd: folder,
+      stdio: ['ignore', logFile, logFile, 'ipc'],
+    },
+  )
   closeSync(logFile)
   await untilListening(port, child, log)
   return {

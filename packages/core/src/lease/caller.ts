@@ -1,8 +1,8 @@
 import { errorFromShape } from '../error-shape.ts'
-import { AetherError } from '../errors.ts'
+import { AetherError, type ErrorShape } from '../errors.ts'
 import type { CompleteEvent, Receipt, TaskMessage, WaitOptions } from '../transport.ts'
-import { AnswerTimes } from './answer-times.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { answer, refuse, revokeHolder } from './caller-answers.ts'
 import {
   cancelledEnding,
   completionOf,
@@ -15,7 +15,7 @@ import {
   type Ending,
 } from './endings.ts'
 import { announce, say, type LeaseContext } from './lease-context.ts'
-import { OfferWindow } from './offer-window.ts'
+import { foundNobody, Offering } from './offering.ts'
 import {
   newHold,
   newOpenTask,
@@ -26,8 +26,7 @@ import {
   type OpenTask,
   type Result,
 } from './open-task.ts'
-import { routeKey } from '../topic/topic.ts'
-import type { SendOutcome, Signal } from './relay.ts'
+import type { Signal } from './relay.ts'
 
 /**
  * The caller's side: it is the queue of its own tasks. It offers each until a worker answers, watches the worker's lease until the end, and alone decides how
@@ -37,8 +36,7 @@ export class Caller {
   readonly #context: LeaseContext
   readonly #open = new Map<string, OpenTask>()
   readonly #results: BoundedMap<Result>
-  readonly #windows = new Map<string, OfferWindow<Hold>>()
-  readonly #answers: AnswerTimes
+  readonly #offering: Offering
   readonly #deadLetters: LeaseDeadLetter[] = []
   /** Tasks whose named workgroup is not done; `#open` also holds those that only observers still work on. */
   #live = 0
@@ -47,7 +45,9 @@ export class Caller {
     const { clock, maxResults: max, resultTtlMs: ttlMs } = context.settings
     this.#context = context
     this.#results = new BoundedMap({ clock, max, ttlMs })
-    this.#answers = new AnswerTimes(context.settings)
+    this.#offering = new Offering(context, (hold) => {
+      this.#settle(hold, completionOf(hold, nobodyEnding(hold), context.host), undefined)
+    })
   }
 
   get deadLetters(): readonly LeaseDeadLetter[] {
@@ -72,8 +72,8 @@ export class Caller {
     this.#live += 1
     this.#limit(open)
     if (task.delayMs > 0) {
-      open.named.timer = this.#context.timers.set(task.delayMs, () => this.#enter(open.named))
-    } else if (this.#mayOffer(open.named)) {
+      open.named.timer = this.#context.timers.set(task.delayMs, () => this.#offering.enter(open.named))
+    } else if (this.#offering.mayOffer(open.named)) {
       await this.#firstOffer(open.named, options)
     }
     return { deduplicated: false }
@@ -128,15 +128,15 @@ export class Caller {
       accepted.attempt === signal.attempt &&
       accepted.from === signal.from
     ) {
-      return this.#confirm(signal)
+      return answer(this.#context, signal, 'confirm')
     }
     // A refusal to hold what another holds by now needs no answer.
-    if (signal.kind !== 'busy') this.#revoke(signal, this.#reasonFor(signal))
+    if (signal.kind !== 'busy') refuse(this.#context, signal, this.#reasonFor(signal))
   }
 
   close(): void {
     this.#open.clear()
-    this.#windows.clear()
+    this.#offering.clear()
     this.#results.clear()
     this.#live = 0
   }
@@ -164,63 +164,10 @@ export class Caller {
     }
   }
 
-  // Offering
-
-  /** Offers now, or when the window has room. */
-  #enter(hold: Hold): void {
-    if (this.#mayOffer(hold)) this.#offer(hold)
-  }
-
-  #mayOffer(hold: Hold): boolean {
-    hold.status = 'waiting'
-    const key = `${routeKey(hold.open.task.route)}#${hold.workgroup}`
-    let window = hold.window ?? this.#windows.get(key)
-    if (!window) {
-      window = new OfferWindow<Hold>(this.#context.settings.window)
-      this.#windows.set(key, window)
-    }
-    hold.window = window
-    return window.enter(hold)
-  }
-
-  #leaveWindow(hold: Hold): void {
-    const { window } = hold
-    if (!window) return
-    hold.window = undefined
-    const next = window.leave(hold)
-    if (next) return this.#offer(next)
-    if (window.isEmpty) this.#windows.delete(`${routeKey(hold.open.task.route)}#${hold.workgroup}`)
-  }
-
-  #beginOffer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
-    const { relay, settings, timers } = this.#context
-    const isFirst = hold.isNamed && hold.attempt === 1 && hold.sends === 0
-    hold.status = 'offered'
-    hold.holder = undefined
-    hold.sends += 1
-    hold.offeredAt = settings.clock.monotonic()
-    hold.timer?.cancel()
-    hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
-    const offer = { attempt: hold.attempt, replyTo: relay.inbox }
-    return relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
-  }
-
-  #offer(hold: Hold): void {
-    this.#beginOffer(hold).then(
-      (outcome) => {
-        if (foundNobody(hold, outcome))
-          this.#settle(hold, completionOf(hold, nobodyEnding(hold), this.#context.host), undefined)
-      },
-      (error: unknown) => {
-        this.#context.host.logger.debug('an offer was not sent', { tid: hold.open.task.tid, error })
-      },
-    )
-  }
-
   /** The offer that `send` waits for: where it fails the task was never accepted. */
   async #firstOffer(hold: Hold, options: WaitOptions): Promise<void> {
     try {
-      const outcome = await this.#beginOffer(hold, options)
+      const outcome = await this.#offering.offer(hold, options)
       options.signal?.throwIfAborted()
       if (foundNobody(hold, outcome)) throw errorFromShape(nobodyEnding(hold).error)
     } catch (error) {
@@ -228,20 +175,6 @@ export class Caller {
       this.#drop(hold.open)
       throw error
     }
-  }
-
-  /** Nobody answered in time. Where answers take longer by now than they did when it was offered, it waits on. */
-  #offerAgain(hold: Hold): void {
-    if (hold.status !== 'offered') return
-    const { settings, timers } = this.#context
-    const waitMs = hold.offeredAt + this.#answers.delayMs(hold.sends) / 1.25 - settings.clock.monotonic()
-    if (waitMs > settings.resendMs / 4) {
-      hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
-      return
-    }
-    // Others may go first: perhaps nobody serves this one.
-    this.#leaveWindow(hold)
-    this.#enter(hold)
   }
 
   // What workers say
@@ -276,15 +209,15 @@ export class Caller {
   #take(hold: Hold, signal: Signal): void {
     switch (signal.kind) {
       case 'busy':
-        return this.#refused(hold)
+        return this.#offering.refused(hold)
       case 'hold':
         this.#hold(hold, signal)
-        return this.#answer(signal, 'renewed')
+        return answer(this.#context, signal, 'renewed')
       case 'accept':
         return this.#begin(hold, signal)
       case 'renew':
         this.#begin(hold, signal)
-        return this.#answer(signal, 'renewed')
+        return answer(this.#context, signal, 'renewed')
       case 'status':
         this.#begin(hold, signal)
         return this.#tell(hold, signal)
@@ -299,14 +232,8 @@ export class Caller {
     }
   }
 
-  /** Only what was offered once tells how long an answer takes. */
-  #timeAnswer(hold: Hold): void {
-    if (!hold.isNamed || hold.status !== 'offered' || hold.sends !== 1) return
-    this.#answers.add(this.#context.settings.clock.monotonic() - hold.offeredAt)
-  }
-
   #answered(hold: Hold, { from, leaseMs = 0 }: Signal): void {
-    this.#timeAnswer(hold)
+    this.#offering.answered(hold)
     hold.refusals = 0
     hold.holder = from ?? ''
     hold.leaseMs = leaseMs || hold.leaseMs
@@ -329,7 +256,7 @@ export class Caller {
     this.#answered(hold, signal)
     hold.status = 'running'
     hold.begun = hold.attempt
-    this.#leaveWindow(hold)
+    this.#offering.leave(hold)
   }
 
   #tell(hold: Hold, { event }: Signal): void {
@@ -347,29 +274,15 @@ export class Caller {
     }
   }
 
-  #refused(hold: Hold): void {
-    const { settings, timers } = this.#context
-    hold.refusals += 1
-    hold.sends = Math.max(1, hold.sends - 1)
-    hold.status = 'waiting'
-    const backoffMs = Math.min(
-      settings.resendMaxMs,
-      (settings.resendMs / 8) * 2 ** Math.min(hold.refusals - 1, 16),
-    )
-    hold.timer?.cancel()
-    hold.timer = timers.set(backoffMs * (0.5 + settings.random() / 2), () => this.#enter(hold))
-    this.#leaveWindow(hold)
-  }
-
   #complete(hold: Hold, signal: Signal): void {
     if (signal.event?.action !== 'complete') return
-    this.#timeAnswer(hold)
+    this.#offering.answered(hold)
     hold.begun = hold.attempt
     const complete = { ...signal.event, attempt: hold.attempt, workgroup: hold.workgroup }
     const accepted = { attempt: hold.attempt, from: signal.from }
     if (signal.deadLetter === true) this.#bury(hold, 'rejected', complete.error)
     this.#settle(hold, complete, accepted)
-    this.#confirm(signal)
+    answer(this.#context, signal, 'confirm')
   }
 
   #release(hold: Hold, signal: Signal): void {
@@ -379,7 +292,7 @@ export class Caller {
       hold.lastError = signal.error
     }
     hold.accepted = { attempt: hold.attempt, from: signal.from }
-    this.#confirm(signal)
+    answer(this.#context, signal, 'confirm')
     this.#next(hold, { isFailed: signal.failed === true, delayMs: signal.delayMs ?? 0 })
   }
 
@@ -391,7 +304,7 @@ export class Caller {
       hold.timer = this.#context.timers.set(graceMs, () => this.#leaseOver(hold, 0))
       return
     }
-    if (hold.holder) this.#revokeHolder(hold, leaseLost)
+    revokeHolder(this.#context, hold, leaseLost)
     if (hold.status === 'running') hold.lastError = undefined
     this.#next(hold, { isFailed: hold.status === 'running', delayMs: 0 })
   }
@@ -410,9 +323,9 @@ export class Caller {
     hold.holder = undefined
     hold.status = 'waiting'
     hold.timer?.cancel()
-    this.#leaveWindow(hold)
-    hold.timer = delayMs > 0 ? this.#context.timers.set(delayMs, () => this.#enter(hold)) : undefined
-    if (delayMs === 0) this.#enter(hold)
+    this.#offering.leave(hold)
+    hold.timer = delayMs > 0 ? this.#context.timers.set(delayMs, () => this.#offering.enter(hold)) : undefined
+    if (delayMs === 0) this.#offering.enter(hold)
   }
 
   // Ends
@@ -420,7 +333,7 @@ export class Caller {
   #end(hold: Hold, ending: Ending): void {
     if (hold.status === 'ended') return
     const complete = completionOf(hold, ending, this.#context.host)
-    if (hold.holder) this.#revokeHolder(hold, revocation(complete))
+    revokeHolder(this.#context, hold, revocation(complete))
     this.#settle(hold, complete, undefined)
   }
 
@@ -431,7 +344,7 @@ export class Caller {
     hold.accepted = accepted
     hold.timer?.cancel()
     hold.timer = undefined
-    this.#leaveWindow(hold)
+    this.#offering.leave(hold)
     if (hold.isNamed) {
       this.#live -= 1
       open.ttlTimer?.cancel()
@@ -479,9 +392,9 @@ export class Caller {
   #drop(open: OpenTask): void {
     this.#live -= 1
     for (const hold of open.holds.values()) {
-      if (hold.holder) this.#revokeHolder(hold, leaseLost)
+      revokeHolder(this.#context, hold, leaseLost)
       hold.status = 'ended'
-      this.#leaveWindow(hold)
+      this.#offering.leave(hold)
     }
     this.#forget(open)
   }
@@ -505,30 +418,7 @@ export class Caller {
     })
   }
 
-  // Answers
-
-  #answer(signal: Signal, kind: 'confirm' | 'renewed'): void {
-    const { route, tid, workgroup, attempt, from, seq } = signal
-    if (from === undefined) return
-    say(this.#context, from, { kind, route, tid, workgroup, attempt, ...(seq !== undefined && { seq }) })
-  }
-
-  #confirm(signal: Signal): void {
-    this.#answer(signal, 'confirm')
-  }
-
-  #revoke({ route, tid, workgroup, attempt, from }: Signal, error: Signal['error']): void {
-    if (from === undefined || error === undefined) return
-    say(this.#context, from, { kind: 'revoke', route, tid, workgroup, attempt, error })
-  }
-
-  #revokeHolder({ open, holder, workgroup, attempt }: Hold, error: Signal['error']): void {
-    if (!holder || error === undefined) return
-    const { route, tid } = open.task
-    say(this.#context, holder, { kind: 'revoke', route, tid, workgroup, attempt, error })
-  }
-
-  #reasonFor(signal: Signal): Signal['error'] {
+  #reasonFor(signal: Signal): ErrorShape {
     const result = this.#results.get(taskKey(signal.route.union, signal.tid))
     return result ? revocation(result.complete) : leaseLost
   }
@@ -542,14 +432,9 @@ export class Caller {
       result?.accepted?.attempt === signal.attempt &&
       result.accepted.from === signal.from &&
       result.complete.workgroup === signal.workgroup
-    if (isRepeated) return this.#confirm(signal)
-    this.#revoke(signal, this.#reasonFor(signal))
+    if (isRepeated) return answer(this.#context, signal, 'confirm')
+    refuse(this.#context, signal, this.#reasonFor(signal))
   }
-}
-
-function foundNobody(hold: Hold, outcome: SendOutcome): boolean {
-  const isUntouched = hold.isNamed && hold.status === 'offered' && hold.attempt === 1 && hold.sends === 1
-  return outcome === 'nobody' && isUntouched && !hold.open.task.waitForWorkers
 }
 
 function isSettling({ kind }: Signal): boolean {

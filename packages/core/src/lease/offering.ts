@@ -1,0 +1,126 @@
+import { routeKey } from '../topic/topic.ts'
+import type { WaitOptions } from '../transport.ts'
+import { AnswerTimes } from './answer-times.ts'
+import type { LeaseContext } from './lease-context.ts'
+import { OfferWindow } from './offer-window.ts'
+import type { Hold } from './open-task.ts'
+import type { SendOutcome } from './relay.ts'
+
+/** Offers tasks to workers, again and again until somebody answers, so many at a time as the window lets out. */
+export class Offering {
+  readonly #context: LeaseContext
+  /** Called when the engine knows that nobody is subscribed, for an offer that no call waits for. */
+  readonly #onNobody: (hold: Hold) => void
+  readonly #answers: AnswerTimes
+  /** By route and workgroup; an empty one is forgotten. */
+  readonly #windows = new Map<string, OfferWindow<Hold>>()
+
+  constructor(context: LeaseContext, onNobody: (hold: Hold) => void) {
+    this.#context = context
+    this.#onNobody = onNobody
+    this.#answers = new AnswerTimes(context.settings)
+  }
+
+  /** Offers now, or when the window has room. */
+  enter(hold: Hold): void {
+    if (this.mayOffer(hold)) this.#offer(hold)
+  }
+
+  /** Whether the caller is to offer it now, with `offer`; otherwise it follows when the window has room. */
+  mayOffer(hold: Hold): boolean {
+    hold.status = 'waiting'
+    const key = windowKey(hold)
+    let window = hold.window ?? this.#windows.get(key)
+    if (!window) {
+      window = new OfferWindow<Hold>(this.#context.settings.window)
+      this.#windows.set(key, window)
+    }
+    hold.window = window
+    return window.enter(hold)
+  }
+
+  /** Sends one offer and sets the time of the next. */
+  offer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
+    const { relay, settings, timers } = this.#context
+    const isFirst = hold.isNamed && hold.attempt === 1 && hold.sends === 0
+    hold.status = 'offered'
+    hold.holder = undefined
+    hold.sends += 1
+    hold.offeredAt = settings.clock.monotonic()
+    hold.timer?.cancel()
+    hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
+    const offer = { attempt: hold.attempt, replyTo: relay.inbox }
+    // Observers take their copy of the first one; after that each workgroup is served for itself.
+    return relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
+  }
+
+  /** It started, ended or waits for something else: others may go out. */
+  leave(hold: Hold): void {
+    const { window } = hold
+    if (!window) return
+    hold.window = undefined
+    const next = window.leave(hold)
+    if (next) return this.#offer(next)
+    if (window.isEmpty) this.#windows.delete(windowKey(hold))
+  }
+
+  /** A worker had no room: again after a moment, which grows with each refusal. */
+  refused(hold: Hold): void {
+    const { settings, timers } = this.#context
+    hold.refusals += 1
+    hold.sends = Math.max(1, hold.sends - 1)
+    hold.status = 'waiting'
+    const backoffMs = Math.min(
+      settings.resendMaxMs,
+      (settings.resendMs / 8) * 2 ** Math.min(hold.refusals - 1, 16),
+    )
+    hold.timer?.cancel()
+    hold.timer = timers.set(backoffMs * (0.5 + settings.random() / 2), () => this.enter(hold))
+    this.leave(hold)
+  }
+
+  /** Learns how long an answer takes, from what was offered only once. */
+  answered(hold: Hold): void {
+    if (!hold.isNamed || hold.status !== 'offered' || hold.sends !== 1) return
+    this.#answers.add(this.#context.settings.clock.monotonic() - hold.offeredAt)
+  }
+
+  clear(): void {
+    this.#windows.clear()
+  }
+
+  #offer(hold: Hold): void {
+    this.offer(hold).then(
+      (outcome) => {
+        if (foundNobody(hold, outcome)) this.#onNobody(hold)
+      },
+      (error: unknown) => {
+        this.#context.host.logger.debug('an offer was not sent', { tid: hold.open.task.tid, error })
+      },
+    )
+  }
+
+  /** Nobody answered in time. Where answers take longer by now than they did when it was offered, it waits on. */
+  #offerAgain(hold: Hold): void {
+    if (hold.status !== 'offered') return
+    const { settings, timers } = this.#context
+    const waitMs = hold.offeredAt + this.#answers.delayMs(hold.sends) / 1.25 - settings.clock.monotonic()
+    if (waitMs > settings.resendMs / 4) {
+      hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
+      return
+    }
+    // Others may go first: perhaps nobody serves this one.
+    this.leave(hold)
+    this.enter(hold)
+  }
+}
+
+/** Whether the first offer of a task that does not wait for workers went nowhere. */
+export function foundNobody(hold: Hold, outcome: SendOutcome): boolean {
+  const isUntouched = hold.isNamed && hold.status === 'offered' && hold.attempt === 1 && hold.sends === 1
+  return outcome === 'nobody' && isUntouched && !hold.open.task.waitForWorkers
+}
+
+function windowKey({ open, workgroup }: Hold): string {
+  return `${routeKey(open.task.route)}#${workgroup}`
+}

@@ -9,7 +9,7 @@ import { textOf, toErrorShape } from '../error-shape.ts'
 import { AetherError } from '../errors.ts'
 import type { Middleware } from '../middleware/middleware.ts'
 import { Beacon } from '../presence/beacon.ts'
-import type { Consumer, Delivery, Logger, WaitOptions } from '../transport.ts'
+import type { CompleteEvent, Consumer, Delivery, Logger, WaitOptions } from '../transport.ts'
 import { FinishedTasks } from './finished-tasks.ts'
 import type { Registration, WorkHost } from './work-host.ts'
 import { Work } from './work.ts'
@@ -40,7 +40,7 @@ export class TaskWorker implements Worker {
   readonly #options: CheckedWorkerOptions
   readonly #host: WorkerHost
   readonly #registrations = new Map<string, Registration>()
-  readonly #works = new Set<Work>()
+  readonly #works = new Map<string, Work>()
   readonly #counts: WorkHost['counts'] = {
     active: 0,
     succeeded: 0,
@@ -223,20 +223,33 @@ export class TaskWorker implements Worker {
     if (task.route.job !== definition.job || task.route.task !== definition.task) {
       return this.#refuse(delivery, handlerMissing(this.name, delivery))
     }
-    const finished = this.#workHost.finished.get(task.tid)
-    if (finished !== undefined) {
-      this.#counts.deduplicated += 1
-      delivery.ack({ ...finished, attempt: delivery.attempt }).then(undefined, (error: unknown) => {
-        this.#host.logger.debug('a stored completion was refused', { tid: task.tid, error: textOf(error) })
-      })
-      return
-    }
+    const earlier = this.#works.get(task.tid)
+    // A lease may be lost while its completion is on its way: then the task is here again before the refusal is.
+    const finished = earlier?.completion ?? this.#workHost.finished.get(task.tid)
+    if (finished !== undefined) return this.#answer(delivery, finished)
+    if (earlier !== undefined) this.#rename(earlier)
     const nowMs = this.#host.clock.monotonic()
     const work = new Work(this.#workHost, registration, delivery, nowMs)
-    this.#works.add(work)
+    this.#works.set(work.key, work)
     registration.active += 1
     this.#counts.active += 1
     work.begin(nowMs)
+  }
+
+  /** Sends the stored completion of a task that came again. */
+  #answer(delivery: Delivery, finished: CompleteEvent): void {
+    this.#counts.deduplicated += 1
+    delivery.ack({ ...finished, attempt: delivery.attempt }).then(undefined, (error: unknown) => {
+      const { tid } = delivery.task
+      this.#host.logger.debug('a stored completion was refused', { tid, error: textOf(error) })
+    })
+  }
+
+  /** An attempt whose lease was lost and whose handler still runs makes way for the next one. */
+  #rename(earlier: Work): void {
+    this.#works.delete(earlier.key)
+    earlier.key = `${earlier.tid}#${earlier.attempt}`
+    this.#works.set(earlier.key, earlier)
   }
 
   /** Gives back what this worker cannot work on; with an error it counts as a failed attempt. */
@@ -249,7 +262,7 @@ export class TaskWorker implements Worker {
   }
 
   #workEnded(work: Work): void {
-    if (!this.#works.delete(work)) return
+    if (!this.#works.delete(work.key)) return
     work.registration.active -= 1
     this.#counts.active -= 1
     if (this.#works.size > 0) return
@@ -267,10 +280,10 @@ export class TaskWorker implements Worker {
         await this.#closeConsumers()
         if (!this.#isHurried) await this.#idle(graceMs, true)
         const reason = shutdown(this.name, 'is shutting down')
-        for (const work of this.#works) work.shutDown(reason)
+        for (const work of this.#works.values()) work.shutDown(reason)
         await this.#idle(windUpMs, false)
         // What is left does not listen: its task goes to another worker, its result will not be wanted.
-        await Promise.all([...this.#works].map((work) => work.giveBack()))
+        await Promise.all([...this.#works.values()].map((work) => work.giveBack()))
         await this.#beacon.stop()
       }
     } finally {

@@ -28,6 +28,10 @@ export class Work implements TaskContext, WheelEntry<Work> {
   wheelBucket = -1
 
   headers: Readonly<Record<string, string>>
+  /** Under which its worker finds it: its tid, until a newer attempt of the same task takes that place. */
+  key: string
+  /** What it is being settled with. */
+  completion: CompleteEvent | undefined = undefined
   readonly registration: Registration
   readonly #host: WorkHost
   readonly #delivery: Delivery
@@ -50,6 +54,7 @@ export class Work implements TaskContext, WheelEntry<Work> {
     this.registration = registration
     this.#delivery = delivery
     this.headers = delivery.task.headers ?? noHeaders
+    this.key = delivery.task.tid
     const { attemptTimeoutMs, leaseMs } = registration
     this.#renewAtMs = nowMs + leaseMs / 3
     this.#timeoutAtMs = attemptTimeoutMs > 0 ? nowMs + attemptTimeoutMs : Infinity
@@ -301,6 +306,7 @@ export class Work implements TaskContext, WheelEntry<Work> {
     if (completion.error !== undefined) event.error = completion.error
     const trace = traceHeaders(this.headers)
     if (trace !== undefined) event.headers = trace
+    this.completion = event
     if (this.#host.keepsCompletions) this.#host.finished.add(event)
     this.#delivery.ack(event, deadLetter ? { deadLetter } : undefined).then(
       () => this.#settled(),

@@ -1,5 +1,5 @@
 import { isFilter, isTopic } from '@aether/engine'
-import { FrameCursor, readName } from '@aether/wire'
+import { FrameCursor, readName, TextMemo } from '@aether/wire'
 import type { Commands } from './commands.ts'
 import type { Connection } from './connection.ts'
 import { invalidTopic } from './errors.ts'
@@ -25,6 +25,8 @@ export class Pubsub {
   readonly #host: PubsubHost
   readonly #maxSubscriptions: number
   readonly #cursor = new FrameCursor()
+  readonly #memo = new TextMemo()
+  #checked: string | undefined
 
   constructor(host: PubsubHost, options: { readonly maxSubscriptions: number }) {
     this.#host = host
@@ -32,8 +34,12 @@ export class Pubsub {
   }
 
   publishNamed(from: Connection, bytes: Uint8Array, start: number, end: number): void {
-    const topic = this.#cursor.reset(bytes, start, end).str16()
-    if (!isOpen(topic) || !isTopic(topic)) throw invalidTopic(topic)
+    const topic = this.#cursor.reset(bytes, start, end).memo16(this.#memo)
+    // Until it has an id, a topic comes again and again: the check costs more than all else.
+    if (topic !== this.#checked) {
+      if (!isOpen(topic) || !isTopic(topic)) throw invalidTopic(topic)
+      this.#checked = topic
+    }
     this.#host.forwarding.publishNamed(from, topic, bytes, start, end)
   }
 

@@ -158,6 +158,17 @@ export class Connection implements FrameHandler {
     })
   }
 
+  /** For a call whose answer went with a connection: resolves once the broker has handled what was said again on the next one. */
+  async resumed(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.barrier()
+      } catch (error) {
+        if ((error as WireError).code !== 'ERR_AETHER_TRANSPORT_LOST') throw error
+      }
+    }
+  }
+
   close(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) this.#hurry.abort()
     this.#closing ??= this.#close()
@@ -378,7 +389,7 @@ export class Connection implements FrameHandler {
     this.#lastError = error
     const closed = this.#closed
     this.#closed = undefined
-    if (wasReady) this.#settleAll(lostCommand(error))
+    if (wasReady) this.#settleAll(isOver(this.#state) ? closedError() : lostCommand(error))
     if (closed !== undefined) return closed()
     if (isOver(this.#state)) return
     if (isFatal(error)) {

@@ -1,4 +1,5 @@
 import type { CommandWaiter } from './command-ring.ts'
+import type { Connection } from './connection.ts'
 import type { WireError } from './errors.ts'
 
 /** A command whose caller waits on a promise. */
@@ -20,5 +21,15 @@ export class PromiseWaiter implements CommandWaiter {
 
   refused(error: WireError): void {
     this.#reject(error)
+  }
+}
+
+/** Resolves when a command of the registry (a subscription, a serving, a consumer) is confirmed: on its connection or, said again, on a later one. */
+export async function confirmedOrResumed(connection: Connection, waiter: PromiseWaiter): Promise<void> {
+  try {
+    await waiter.promise
+  } catch (error) {
+    if ((error as WireError).code !== 'ERR_AETHER_TRANSPORT_LOST') throw error
+    await connection.resumed()
   }
 }

@@ -13,7 +13,7 @@ import {
 import type { HeadersInput } from './headers.ts'
 import { Message } from './message.ts'
 import { invalid, wholeNumber } from './options.ts'
-import { PromiseWaiter } from './promise-waiter.ts'
+import { confirmedOrResumed, PromiseWaiter } from './promise-waiter.ts'
 import type { Subscriber } from './subscriber.ts'
 import { checkTopic } from './topic.ts'
 
@@ -69,10 +69,8 @@ export class Server {
     writeServe(this.#connection.writer, topic, credit)
     this.#connection.sent(waiter)
     try {
-      await waiter.promise
+      await confirmedOrResumed(this.#connection, waiter)
     } catch (error) {
-      // After a lost connection `onReady` has said it again, or will.
-      if ((error as WireError).code === 'ERR_AETHER_TRANSPORT_LOST') return served
       this.#served.delete(topic)
       throw error
     }

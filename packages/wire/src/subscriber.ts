@@ -10,7 +10,7 @@ import {
   writeUnsubscribe,
 } from './frames/pubsub.ts'
 import { Message } from './message.ts'
-import { PromiseWaiter } from './promise-waiter.ts'
+import { confirmedOrResumed, PromiseWaiter } from './promise-waiter.ts'
 import { LocalSubscription, type SubscribeOptions, type Subscription } from './subscription.ts'
 import { TextMemo } from './text.ts'
 import { checkFilter, matchesTopic } from './topic.ts'
@@ -66,10 +66,8 @@ export class Subscriber {
     writeSubscribe(this.#connection.writer, filter)
     this.#connection.sent(waiter)
     try {
-      await waiter.promise
+      await confirmedOrResumed(this.#connection, waiter)
     } catch (error) {
-      // After a lost connection `onReady` has said it again, or will.
-      if ((error as WireError).code === 'ERR_AETHER_TRANSPORT_LOST') return subscription
       subscription.end()
       this.#remove(subscription)
       throw error

@@ -12,7 +12,7 @@ import {
 } from './frames/tasks.ts'
 import { Lease } from './lease.ts'
 import { LeaseTable } from './lease-table.ts'
-import { PromiseWaiter } from './promise-waiter.ts'
+import { confirmedOrResumed, PromiseWaiter } from './promise-waiter.ts'
 import { Codec } from './protocol.ts'
 
 export interface ConsumeSpec {
@@ -68,10 +68,8 @@ export class TaskConsumers {
     this.#say(consumer)
     this.#connection.sent(waiter)
     try {
-      await waiter.promise
+      await confirmedOrResumed(this.#connection, waiter)
     } catch (error) {
-      // After a lost connection `onReady` has said it again, or will.
-      if ((error as WireError).code === 'ERR_AETHER_TRANSPORT_LOST') return consumer
       this.#consumers.delete(id)
       throw error
     }

@@ -35,7 +35,7 @@ async function run(folder: string, { kill, json }: CommandLine): Promise<number>
     else interrupt.abort(new Error('interrupted'))
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
-  const outcome = await runJob({
+  const running = runJob({
     folder,
     kill,
     workerCommand: [
@@ -48,6 +48,12 @@ async function run(folder: string, { kill, json }: CommandLine): Promise<number>
     killSignal: hurry.signal,
     onStart: (state) => (json ? () => undefined : showProgress(state, { stream: process.stdout })),
   })
+  const outcome = await running.catch((error: unknown) => {
+    if (!interrupt.signal.aborted) throw error
+    process.stderr.write('Interrupted before the first task.\n')
+    return undefined
+  })
+  if (outcome === undefined) return 130
   const { summary, failure } = outcome
   process.stdout.write(json ? `${JSON.stringify(summary)}\n` : summaryText(summary))
   if (failure !== undefined) process.stderr.write(`The run could not go on: ${failure.message}.\n`)

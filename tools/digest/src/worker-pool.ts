@@ -11,12 +11,18 @@ export interface WorkerPoolOptions {
   readonly onFailure: (error: Error) => void
 }
 
+export interface KilledWorker {
+  readonly pid: number
+  /** The process that took its place; undefined when none could. */
+  readonly restartedAs: number | undefined
+}
+
 /** The worker processes of a run. */
 export interface WorkerPool {
   /** Starts all of them; resolves when each is ready. */
   start(): Promise<void>
-  /** Kills one with SIGKILL and starts it again; resolves with both process ids once the new one is ready. */
-  killAndRestart(name: string): Promise<{ readonly pid: number; readonly restartedAs: number }>
+  /** Kills one with SIGKILL and starts it again; resolves once the new one is ready, or cannot be. */
+  killAndRestart(name: string): Promise<KilledWorker>
   /** Asks every process to stop, kills those that do not within `graceMs`, and resolves when all are gone. */
   stop(graceMs: number): Promise<void>
   /** Kills every process at once, waiting for nothing. */
@@ -54,10 +60,13 @@ export function workerPool(options: WorkerPoolOptions): WorkerPool {
       running.delete(name)
       old.kill('SIGKILL')
       await old.exited
-      if (isStopping) return { pid: old.pid, restartedAs: 0 }
+      if (isStopping) return { pid: old.pid, restartedAs: undefined }
       const worker = launch(name)
-      await worker.ready
-      return { pid: old.pid, restartedAs: worker.pid }
+      const isReady = await worker.ready.then(
+        () => true,
+        () => false,
+      )
+      return { pid: old.pid, restartedAs: isReady ? worker.pid : undefined }
     },
     async stop(graceMs) {
       isStopping = true

@@ -59,8 +59,16 @@ export class Dispatcher {
   /** Gives a consumer its first credit, and the work that waits for it. */
   admit(consumer: Consumer, now: number): void {
     this.#ready(consumer)
-    this.serve(consumer.interest, now)
-    if (consumer.pool !== undefined) this.#wake(consumer.pool, now)
+    const ready = [consumer]
+    const { pool } = consumer
+    // It may have brought its pool more credit. All are ready before the first is served, so that the policy chooses among all.
+    while (pool?.waiting !== undefined && !pool.isExhausted) {
+      const parked = pool.waiting
+      this.#withhold(parked)
+      this.#ready(parked)
+      ready.push(parked)
+    }
+    for (const one of ready) this.serve(one.interest, now)
   }
 
   /** Takes a consumer out of dispatch for good; its leases stay. */
@@ -73,24 +81,24 @@ export class Dispatcher {
   suspect(consumer: Consumer): void {
     if (consumer.isSuspect || consumer.isClosed) return
     consumer.owner.suspects++
-    const wasParked = consumer.place === 'parked'
-    if (!wasParked) this.#withhold(consumer)
+    const { pool } = consumer
+    this.#withhold(consumer)
     consumer.isSuspect = true
-    // A parked one becomes the last in line when its pool frees it.
-    if (!wasParked && consumer.hasRoom) this.#ready(consumer)
+    if (!consumer.hasRoom) return
+    if (pool?.isExhausted === true) this.#park(consumer, pool)
+    else this.#ready(consumer)
   }
 
-  /** A suspect was heard from. */
-  trust(consumer: Consumer, now: number): void {
+  /** A consumer was heard from. What may wait for it is handed out by `serve`. */
+  trust(consumer: Consumer): void {
     if (!consumer.isSuspect) return
     consumer.owner.suspects--
-    const { place, pool } = consumer
-    if (place === 'suspect') this.#withhold(consumer)
+    const { pool } = consumer
+    this.#withhold(consumer)
     consumer.isSuspect = false
-    if (consumer.isClosed || place === 'parked' || !consumer.hasRoom) return
-    if (pool?.isExhausted === true) return this.#park(consumer, pool)
-    this.#ready(consumer)
-    this.serve(consumer.interest, now)
+    if (consumer.isClosed || !consumer.hasRoom) return
+    if (pool?.isExhausted === true) this.#park(consumer, pool)
+    else this.#ready(consumer)
   }
 
   /** Ends a lease, keeping its credit in use until `free`, so that a command can end several before anything new is delivered. */
@@ -102,25 +110,34 @@ export class Dispatcher {
 
   /** Returns the credit of an ended lease and puts it to use. */
   free(lease: LeaseRecord, now: number): void {
+    this.restore(lease)
+    this.resume(lease.holder, now)
+  }
+
+  /** Returns the credit of an ended lease; `resume` puts it to use. */
+  restore(lease: LeaseRecord): void {
     const { holder } = lease
-    const { pool } = holder
     holder.drop(lease)
     if (holder.isClosed) {
       if (holder.used === 0) holder.owner.remove(holder)
     } else if (holder.place === 'free') holder.interest.free.gave(holder)
     else if (holder.place === 'none' && holder.hasRoom) {
       // Behind those of its pool that have waited longer.
-      if (pool === undefined) this.#ready(holder)
-      else this.#park(holder, pool)
+      if (holder.pool === undefined) this.#ready(holder)
+      else this.#park(holder, holder.pool)
     }
-    if (pool !== undefined) this.#wake(pool, now)
+  }
+
+  /** Credit of this consumer, or of its pool, is spare again. */
+  resume(holder: Consumer, now: number): void {
+    if (holder.pool !== undefined) this.#wake(holder.pool, now)
     else if (!holder.isClosed) this.serve(holder.interest, now)
   }
 
   /** Hands out backlog while a consumer of the interest is free, one queue after the other. */
   serve(interest: Interest, now: number): void {
     for (let link = interest.ring; link !== undefined; link = interest.ring) {
-      const consumer = this.#peek(interest)
+      const consumer = this.#consumerFor(link.queue)
       if (consumer === undefined) return
       interest.ring = link.next
       const entry = link.queue.shift()
@@ -196,21 +213,24 @@ export class Dispatcher {
   #withhold(consumer: Consumer): void {
     if (consumer.place === 'free') consumer.interest.free.remove(consumer)
     else if (consumer.place === 'suspect') consumer.interest.suspects.remove(consumer)
-    else if (consumer.place === 'parked') consumer.pool?.parked.remove(consumer)
+    else if (consumer.place === 'parked' && consumer.pool !== undefined) {
+      const { parked, parkedSuspects } = consumer.pool
+      ;(consumer.isSuspect ? parkedSuspects : parked).remove(consumer)
+    }
     consumer.place = 'none'
   }
 
   #park(consumer: Consumer, pool: Pool): void {
-    pool.parked.push(consumer)
+    ;(consumer.isSuspect ? pool.parkedSuspects : pool.parked).push(consumer)
     consumer.place = 'parked'
   }
 
   /** Frees the parked consumers of a pool, longest parked first, as far as its credit goes. */
   #wake(pool: Pool, now: number): void {
     while (!pool.isExhausted) {
-      const consumer = pool.parked.head
+      const consumer = pool.waiting
       if (consumer === undefined) return
-      pool.parked.remove(consumer)
+      this.#withhold(consumer)
       this.#ready(consumer)
       this.serve(consumer.interest, now)
     }

@@ -130,7 +130,9 @@ export class Endings {
       else this.#dispatcher.withdraw(entry)
       this.finish(entry, ending, now)
     }
-    if (freed !== undefined) for (const lease of freed) this.#dispatcher.free(lease, now)
+    if (freed === undefined) return true
+    for (const lease of freed) this.#dispatcher.restore(lease)
+    for (const lease of freed) this.#dispatcher.resume(lease.holder, now)
     return true
   }
 
@@ -153,7 +155,8 @@ export class Endings {
     const watchers = task.takeWatchers()
     for (let i = 0; i < watchers.length; i++) this.#effects.settled(watchers[i], settlement)
     this.results.add(task, now)
-    this.expireResults(now)
+    // The limit only: what is past its time ends with a tick, like all else.
+    this.expireResults(-Infinity)
   }
 
   /** No workgroup has it open any more: what is left of it is its result. */

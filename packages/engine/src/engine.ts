@@ -143,10 +143,12 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   }
 
   renew(id: number, owner: unknown): SettleResult {
-    const lease = this.#heard(id, owner)
-    if (lease === undefined) return 'lease-lost'
+    const lease = this.#held(id, owner)
+    if (lease === undefined) return this.#lost(owner)
+    const now = this.#time()
     this.#wheel.cancel(lease)
-    this.#wheel.schedule(lease, this.#time() + lease.holder.leaseMs)
+    this.#wheel.schedule(lease, now + lease.holder.leaseMs)
+    this.#hear(lease.holder, now)
     return 'ok'
   }
 
@@ -157,13 +159,14 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     result: unknown,
     options?: { readonly deadLetter?: boolean; readonly error?: unknown },
   ): SettleResult {
-    const lease = this.#heard(id, owner)
-    if (lease === undefined) return 'lease-lost'
+    const lease = this.#held(id, owner)
+    if (lease === undefined) return this.#lost(owner)
     const now = this.#time()
     this.#dispatcher.end(lease)
     if (options?.deadLetter === true) this.#endings.bury(lease.entry, 'rejected', options.error, now)
     this.#endings.finish(lease.entry, { outcome, result, reason: undefined, cancelReason: undefined }, now)
     this.#dispatcher.free(lease, now)
+    this.#hear(lease.holder, now)
     return 'ok'
   }
 
@@ -172,8 +175,8 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     owner: unknown,
     options: { readonly delayMs: number; readonly failed: boolean; readonly error?: unknown },
   ): SettleResult {
-    const lease = this.#heard(id, owner)
-    if (lease === undefined) return 'lease-lost'
+    const lease = this.#held(id, owner)
+    if (lease === undefined) return this.#lost(owner)
     const now = this.#time()
     const { entry } = lease
     this.#dispatcher.end(lease)
@@ -182,6 +185,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
       this.#endings.fail(entry, options.delayMs, now)
     } else this.#endings.again(entry, options.delayMs, now)
     this.#dispatcher.free(lease, now)
+    this.#hear(lease.holder, now)
     return 'ok'
   }
 
@@ -300,19 +304,21 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     return lease !== undefined && lease.owner === owner ? lease : undefined
   }
 
-  /** The lease that a worker settles or renews: a sign of life, whether it still holds it or not. */
-  #heard(id: number, key: unknown): LeaseRecord | undefined {
-    const lease = this.#held(id, key)
-    if (lease !== undefined) {
-      if (lease.holder.isSuspect) this.#dispatcher.trust(lease.holder, this.#time())
-      return lease
-    }
+  /** A worker speaks of a lease that it does not hold (any more): at least it is there. */
+  #lost(key: unknown): SettleResult {
     const owner = this.#owners.get(key)
     if (owner !== undefined && owner.suspects > 0) {
       const now = this.#time()
-      for (const consumer of owner.consumers) this.#dispatcher.trust(consumer, now)
+      for (const consumer of owner.consumers) this.#dispatcher.trust(consumer)
+      for (const consumer of owner.consumers) this.#dispatcher.serve(consumer.interest, now)
     }
-    return undefined
+    return 'lease-lost'
+  }
+
+  #hear(consumer: Consumer, now: number): void {
+    if (!consumer.isSuspect) return
+    this.#dispatcher.trust(consumer)
+    this.#dispatcher.serve(consumer.interest, now)
   }
 
   /** A lease ended without its worker's word: that counts as a failed attempt, so that a task which kills its workers ends as a dead letter. */

@@ -10,10 +10,17 @@ export class Pool {
   members = 0
   /** Those that only this pool keeps waiting, longest first. */
   readonly parked: ConsumerList = new ConsumerList()
+  /** Those of them that let a lease run out: woken after all others. */
+  readonly parkedSuspects: ConsumerList = new ConsumerList()
 
   constructor(id: string, credit: number) {
     this.id = id
     this.credit = credit
+  }
+
+  /** The next to be woken. */
+  get waiting(): Consumer | undefined {
+    return this.parked.head ?? this.parkedSuspects.head
   }
 
   get isExhausted(): boolean {
@@ -49,6 +56,7 @@ export class Owner {
   remove(consumer: Consumer): void {
     if (!this.consumers.delete(consumer)) return
     if (consumer.isSuspect) this.suspects--
+    consumer.isSuspect = false
     const { pool } = consumer
     if (pool !== undefined && --pool.members === 0) this.pools.delete(pool.id)
     if (this.consumers.size === 0) this.#all.delete(this.key)

@@ -23,7 +23,7 @@ export function setUp(
   options: Partial<AetherOptions> & { readonly redelivery?: 'native' | 'lease' } = {},
 ): Setting {
   const { redelivery, ...rest } = options
-  const clock = new HandClock()
+  const clock = rest.clock instanceof HandClock ? rest.clock : new HandClock()
   const hub = new LoopbackHub(clock, redelivery === undefined ? {} : { redelivery })
   const transport = hub.transport()
   const log: string[] = []

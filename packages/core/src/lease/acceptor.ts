@@ -16,6 +16,13 @@ interface Pool {
   readonly members: Set<LeaseConsumer>
 }
 
+/** What of a delivery tells its offer again. */
+interface Ended {
+  readonly attempt: number
+  readonly replyTo: string | undefined
+  readonly deadline: number
+}
+
 /** The worker's side: takes each offer once, whatever comes twice or late, and remembers what it finished. */
 export class Acceptor implements ConsumerHost {
   readonly #context: LeaseContext
@@ -25,12 +32,15 @@ export class Acceptor implements ConsumerHost {
   readonly #active = new Map<string, LeasedDelivery>()
   readonly #finished: BoundedMap<CompleteEvent>
   readonly #tombstones: BoundedMap<string>
+  /** Attempts that ended here: a copy of their offer that comes late is not theirs to begin again. */
+  readonly #ended: BoundedMap<Ended>
 
   constructor(context: LeaseContext) {
     const { clock, maxResults: max, resultTtlMs } = context.settings
     this.#context = context
     this.#finished = new BoundedMap({ clock, max, ttlMs: resultTtlMs })
     this.#tombstones = new BoundedMap({ clock, max, ttlMs: Math.min(tombstoneMs, resultTtlMs) })
+    this.#ended = new BoundedMap({ clock, max, ttlMs: Math.min(tombstoneMs, resultTtlMs) })
   }
 
   /** Deliveries in hand and consumers that still have some. */
@@ -93,11 +103,14 @@ export class Acceptor implements ConsumerHost {
     this.#active.clear()
     this.#finished.clear()
     this.#tombstones.clear()
+    this.#ended.clear()
   }
 
   onEnd(consumer: LeaseConsumer, delivery: LeasedDelivery): void {
     const key = activeKey(consumer.workgroup, delivery.task.route.union, delivery.task.tid)
     if (this.#active.get(key) === delivery) this.#active.delete(key)
+    const { attempt, replyTo, task } = delivery
+    this.#ended.set(key, { attempt, replyTo, deadline: task.deadline })
     if (consumer.isClosed && consumer.isIdle) this.#leave(consumer)
     consumer.pump()
     for (const member of this.#pools.get(consumer.poolId ?? '')?.members ?? []) member.pump()
@@ -120,6 +133,7 @@ export class Acceptor implements ConsumerHost {
         this.#sayCancelled(task, { workgroup, delivery: { ...offer, replyTo: offer.replyTo }, reason })
       return
     }
+    if (isStale(this.#ended.get(key), task, offer)) return
     const active = this.#active.get(key)
     if (active && !this.#yields(active, offer)) return
     if (consumer.isClosed) return this.#sayBusy(task, workgroup, offer)
@@ -208,6 +222,12 @@ export class Acceptor implements ConsumerHost {
     pool?.members.delete(consumer)
     if (pool?.members.size === 0) this.#pools.delete(consumer.poolId ?? '')
   }
+}
+
+/** The same offer as one that ended here, or an older one; performed anew, a tid has another deadline. */
+function isStale(ended: Ended | undefined, { deadline }: TaskMessage, { attempt, replyTo }: Offer): boolean {
+  if (!ended || replyTo === undefined) return false
+  return ended.replyTo === replyTo && ended.deadline === deadline && attempt <= ended.attempt
 }
 
 function activeKey(workgroup: string, union: string, tid: string): string {

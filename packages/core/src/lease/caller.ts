@@ -121,15 +121,7 @@ export class Caller {
     const hold = open && this.#holdOf(open, signal)
     if (!hold) return this.#answerUnknown(signal)
     if (this.#isCurrent(hold, signal)) return this.#take(hold, signal)
-    const { accepted } = hold
-    if (
-      accepted &&
-      isSettling(signal) &&
-      accepted.attempt === signal.attempt &&
-      accepted.from === signal.from
-    ) {
-      return answer(this.#context, signal, 'confirm')
-    }
+    if (isRepetition(hold.accepted, signal)) return answer(this.#context, signal, 'confirm')
     // A refusal to hold what another holds by now needs no answer.
     if (signal.kind !== 'busy') refuse(this.#context, signal, this.#reasonFor(signal))
   }
@@ -279,7 +271,7 @@ export class Caller {
     this.#offering.answered(hold)
     hold.begun = hold.attempt
     const complete = { ...signal.event, attempt: hold.attempt, workgroup: hold.workgroup }
-    const accepted = { attempt: hold.attempt, from: signal.from }
+    const accepted = { kind: 'complete', attempt: hold.attempt, from: signal.from } as const
     if (signal.deadLetter === true) this.#bury(hold, 'rejected', complete.error)
     this.#settle(hold, complete, accepted)
     answer(this.#context, signal, 'confirm')
@@ -291,7 +283,7 @@ export class Caller {
       hold.begun = hold.attempt
       hold.lastError = signal.error
     }
-    hold.accepted = { attempt: hold.attempt, from: signal.from }
+    hold.accepted = { kind: 'release', attempt: hold.attempt, from: signal.from }
     answer(this.#context, signal, 'confirm')
     this.#next(hold, { isFailed: signal.failed === true, delayMs: signal.delayMs ?? 0 })
   }
@@ -427,16 +419,16 @@ export class Caller {
   #answerUnknown(signal: Signal): void {
     if (signal.kind === 'busy') return
     const result = this.#results.get(taskKey(signal.route.union, signal.tid))
-    const isRepeated =
-      isSettling(signal) &&
-      result?.accepted?.attempt === signal.attempt &&
-      result.accepted.from === signal.from &&
-      result.complete.workgroup === signal.workgroup
-    if (isRepeated) return answer(this.#context, signal, 'confirm')
+    if (result?.complete.workgroup === signal.workgroup && isRepetition(result.accepted, signal)) {
+      return answer(this.#context, signal, 'confirm')
+    }
     refuse(this.#context, signal, this.#reasonFor(signal))
   }
 }
 
-function isSettling({ kind }: Signal): boolean {
-  return kind === 'complete' || kind === 'release'
+/** Whether a worker says again what was accepted: its confirmation was lost. */
+function isRepetition(accepted: Acceptance | undefined, { kind, attempt, from }: Signal): boolean {
+  return (
+    accepted !== undefined && accepted.kind === kind && accepted.attempt === attempt && accepted.from === from
+  )
 }

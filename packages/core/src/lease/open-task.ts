@@ -40,6 +40,8 @@ export interface Hold {
 }
 
 export interface Acceptance {
+  /** Of two words under one attempt only the accepted one is confirmed again. */
+  readonly kind: 'complete' | 'release'
   readonly attempt: number
   readonly from: string | undefined
 }

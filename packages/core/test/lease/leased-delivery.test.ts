@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { completeOf, failure, outcomeOf, party, statusOf, taskOf } from '../support/lease-party.ts'
+import { completeOf, failure, outcomeOf, party, route, statusOf, taskOf } from '../support/lease-party.ts'
 
 describe('leases', () => {
   test('a killed worker loses the task to another, under the next attempt', async () => {
@@ -262,6 +262,39 @@ describe('release', () => {
       ['2', 'rejected'],
       ['3', 'rejected'],
     ])
+  })
+
+  test('an offer that comes late is not begun again after its attempt was given back', async () => {
+    const { clock, hub, member } = party()
+    hub.fate = ({ offer }) => (offer?.attempt === 1 ? [1, 500] : [1])
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume()
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(5)
+    void worker.deliveries[0]!.release({ delayMs: 2_000 })
+    await clock.advance(1_000)
+    expect(worker.deliveries).toHaveLength(1)
+    await clock.advance(2_000)
+    expect(worker.deliveries.map(({ attempt }) => attempt)).toEqual([1, 2])
+  })
+
+  test('after a release under the same attempt a completion is not taken for its repetition', async () => {
+    const { clock, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume()
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(5)
+    const delivery = worker.deliveries[0]!
+    void delivery.release({ delayMs: 2_000 })
+    await clock.advance(5)
+    const answers: string[] = []
+    worker.relay.host = { ...worker.relay.host!, onSignal: ({ kind }) => answers.push(kind) }
+    const base = { route, tid: '1', workgroup: 'workers', attempt: 1, from: worker.relay.inbox }
+    await worker.relay.signal(caller.relay.inbox, { ...base, kind: 'complete', event: completeOf(delivery) })
+    await clock.advance(5)
+    expect(answers).toEqual(['revoke'])
   })
 
   test('a repeated release is confirmed again and counts once', async () => {

@@ -88,69 +88,65 @@ function work(
   }
 }
 
-test(
-  'whatever is lost, repeated, late, killed or frozen: each accepted task ends once, at most one completion counts, nothing stays behind',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(schedule, async ({ seed, lossPercent, repeatPercent, slowMs, steps }) => {
-        const random = randomOf(seed)
-        const { clock, hub, member, close } = party({ random, resendMs: 300, resendMaxMs: 2_000 })
-        const acked: Acked[] = []
-        const caller = await member('caller')
-        const cut = new Set<string>()
-        hub.fate = ({ from, to }) => {
-          if (cut.has(from) || cut.has(to) || random() * 100 < lossPercent) return []
-          const first = 1 + random() * slowMs
-          return random() * 100 < repeatPercent ? [first, first + random() * 1_000] : [first]
+test('whatever is lost, repeated, late, killed or frozen: each accepted task ends once, at most one completion counts, nothing stays behind', async () => {
+  await fc.assert(
+    fc.asyncProperty(schedule, async ({ seed, lossPercent, repeatPercent, slowMs, steps }) => {
+      const random = randomOf(seed)
+      const { clock, hub, member, close } = party({ random, resendMs: 300, resendMaxMs: 2_000 })
+      const acked: Acked[] = []
+      const caller = await member('caller')
+      const cut = new Set<string>()
+      hub.fate = ({ from, to }) => {
+        if (cut.has(from) || cut.has(to) || random() * 100 < lossPercent) return []
+        const first = 1 + random() * slowMs
+        return random() * 100 < repeatPercent ? [first, first + random() * 1_000] : [first]
+      }
+      const members: Member[] = []
+      for (let n = 0; n < workers; n++) {
+        const worker = await member(`worker-${n}`)
+        members.push(worker)
+        for (const workgroup of groups) {
+          await worker.consume(
+            { workgroup, credit: 2, leaseMs: 1_200 },
+            work(worker, workgroup, { random, acked }),
+          )
         }
-        const members: Member[] = []
-        for (let n = 0; n < workers; n++) {
-          const worker = await member(`worker-${n}`)
-          members.push(worker)
-          for (const workgroup of groups) {
-            await worker.consume(
-              { workgroup, credit: 2, leaseMs: 1_200 },
-              work(worker, workgroup, { random, acked }),
-            )
-          }
-        }
-        const tids: string[] = []
-        const codes = new Set<string>()
-        for (const { kind, which, afterMs } of steps) {
-          const chosen = members[which % workers] as Member
-          if (kind === 'perform') {
-            const tid = `t${tids.length}`
-            tids.push(tid)
-            await caller.transport.send(taskOf(tid, { deadline: clock.now() + 20_000 }))
-          } else if (kind === 'cancel') {
-            // An unknown tid is asked for until the clock has moved on.
-            caller.transport
-              .cancel(route, `t${which}`, 'x')
-              .catch((error: { code: string }) => codes.add(error.code))
-          } else if (kind === 'cut') cut.add(chosen.relay.inbox)
-          else if (kind === 'heal') cut.delete(chosen.relay.inbox)
-          else chosen[kind]()
-          await clock.advance(afterMs)
-        }
-        for (const { thaw } of members) thaw()
-        await clock.advance(30_000)
+      }
+      const tids: string[] = []
+      const codes = new Set<string>()
+      for (const { kind, which, afterMs } of steps) {
+        const chosen = members[which % workers] as Member
+        if (kind === 'perform') {
+          const tid = `t${tids.length}`
+          tids.push(tid)
+          await caller.transport.send(taskOf(tid, { deadline: clock.now() + 20_000 }))
+        } else if (kind === 'cancel') {
+          // An unknown tid is asked for until the clock has moved on.
+          caller.transport
+            .cancel(route, `t${which}`, 'x')
+            .catch((error: { code: string }) => codes.add(error.code))
+        } else if (kind === 'cut') cut.add(chosen.relay.inbox)
+        else if (kind === 'heal') cut.delete(chosen.relay.inbox)
+        else chosen[kind]()
+        await clock.advance(afterMs)
+      }
+      for (const { thaw } of members) thaw()
+      await clock.advance(30_000)
 
-        for (const tid of tids) {
-          expect(caller.completions(tid), `completions of ${tid}`).toHaveLength(1)
-          const [complete] = caller.completions(tid)
-          const accepted = acked.filter(({ key }) => key === `workers ${tid}`)
-          expect(accepted.length, `accepted acks of ${tid}`).toBeLessThanOrEqual(1)
-          // What a worker was told to be accepted is what the caller got.
-          for (const { attempt } of accepted) expect(complete).toMatchObject({ status: 'succeed', attempt })
-          expect(acked.filter(({ key }) => key === `audit ${tid}`).length).toBeLessThanOrEqual(1)
-        }
-        for (const code of codes) expect(code).toBe('ERR_AETHER_TASK_UNKNOWN')
-        await close()
-        for (const { clock: own } of [caller, ...members]) expect(own.timers).toBe(0)
-        expect(clock.timers).toBe(0)
-      }),
-      { numRuns: Number(process.env.RUNS ?? 60) },
-    )
-  },
-  Number(process.env.TMO ?? 60_000),
-)
+      for (const tid of tids) {
+        expect(caller.completions(tid), `completions of ${tid}`).toHaveLength(1)
+        const [complete] = caller.completions(tid)
+        const accepted = acked.filter(({ key }) => key === `workers ${tid}`)
+        expect(accepted.length, `accepted acks of ${tid}`).toBeLessThanOrEqual(1)
+        // What a worker was told to be accepted is what the caller got.
+        for (const { attempt } of accepted) expect(complete).toMatchObject({ status: 'succeed', attempt })
+        expect(acked.filter(({ key }) => key === `audit ${tid}`).length).toBeLessThanOrEqual(1)
+      }
+      for (const code of codes) expect(code).toBe('ERR_AETHER_TASK_UNKNOWN')
+      await close()
+      for (const { clock: own } of [caller, ...members]) expect(own.timers).toBe(0)
+      expect(clock.timers).toBe(0)
+    }),
+    { numRuns: 100 },
+  )
+}, 60_000)

@@ -53,7 +53,7 @@ export interface Run<O = unknown, P = unknown> extends PromiseLike<O> {
   settle(): Promise<Settlement<O>>
   /** Asks for its end, queued or running; resolves with how it ended, which is not `cancelled` where it was over before. */
   cancel(reason?: string): Promise<Settlement<O>>
-  catch<T = never>(onRejected?: ((reason: unknown) => T | PromiseLike<T>) | null): Promise<O | T>
+  catch<T = never>(onRejected?: ((error: AetherError) => T | PromiseLike<T>) | null): Promise<O | T>
   finally(onFinally?: (() => void) | null): Promise<O>
 }
 

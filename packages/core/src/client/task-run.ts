@@ -147,7 +147,7 @@ export class TaskRun implements Run<unknown, unknown>, WheelEntry<TaskRun> {
     return this.#output().then(onFulfilled, onRejected)
   }
 
-  catch<T = never>(onRejected?: ((reason: unknown) => T | PromiseLike<T>) | null): Promise<unknown> {
+  catch<T = never>(onRejected?: ((error: AetherError) => T | PromiseLike<T>) | null): Promise<unknown> {
     return this.#output().catch(onRejected)
   }
 

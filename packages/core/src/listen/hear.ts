@@ -2,6 +2,7 @@ import type { Channel } from '../app/channel.ts'
 import type { Plan } from '../app/plan.ts'
 import { settlementOf } from '../client/settlement.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
+import { isPromiseLike } from '../define/validate.ts'
 import { textOf } from '../error-shape.ts'
 import type { AetherEvent, EventAction, EventFilter, Listener, Logger, StatusEvent } from '../transport.ts'
 import type { HeardEvent, TaskEvent, TaskListenOptions } from './listen.ts'
@@ -11,7 +12,7 @@ export async function listenToTask(
   channel: Channel,
   plan: Plan,
   logger: Logger,
-  handler: (event: TaskEvent) => void,
+  handler: (event: TaskEvent) => unknown,
   options: TaskListenOptions,
 ): Promise<Listener> {
   await channel.start()
@@ -26,7 +27,7 @@ export async function listenToTask(
   return channel.transport.listen(filter, (event) => {
     guarded(logger, event, () => {
       const typed = taskEvent(plan, event)
-      if (typed !== undefined) handler(typed)
+      return typed === undefined ? undefined : handler(typed)
     })
   })
 }
@@ -37,7 +38,7 @@ export async function listenToEvents(
   codecs: CodecSet,
   logger: Logger,
   filter: EventFilter,
-  handler: (heard: HeardEvent) => void,
+  handler: (heard: HeardEvent) => unknown,
 ): Promise<Listener> {
   await channel.start()
   return channel.transport.listen(filter, (event) => {
@@ -81,11 +82,15 @@ function dataOf(codecs: CodecSet, event: AetherEvent): unknown {
   return codecs.named(event.codec).decode(event.body)
 }
 
-/** What cannot be decoded is passed over, and a handler that throws does not disturb the transport; both are logged. */
-function guarded(logger: Logger, event: AetherEvent, step: () => void): void {
-  try {
-    step()
-  } catch (error) {
+/** What cannot be decoded is passed over, and a handler that fails does not disturb the transport; both are logged. */
+function guarded(logger: Logger, event: AetherEvent, step: () => unknown): void {
+  const failed = (error: unknown): void => {
     logger.warn('an event was not handled', { action: event.action, tid: event.tid, error: textOf(error) })
+  }
+  try {
+    const handled = step()
+    if (isPromiseLike(handled)) handled.then(undefined, failed)
+  } catch (error) {
+    failed(error)
   }
 }

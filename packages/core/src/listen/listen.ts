@@ -29,7 +29,7 @@ export interface ListenFunction {
   /** Hears status, completion and cancelling of every task of this kind, whoever performs it. */
   <D extends TaskDefinition>(
     definition: D,
-    handler: (event: TaskEvent<D>) => void,
+    handler: (event: TaskEvent<D>) => unknown,
     options?: TaskListenOptions,
   ): Promise<Listener>
   /** The shape of the Python library: works on tasks of `workgroup`. */
@@ -48,6 +48,6 @@ export interface ListenFunction {
     context: string,
     action: EventAction | '+',
     workgroup: string,
-    handler: (heard: HeardEvent) => void,
+    handler: (heard: HeardEvent) => unknown,
   ): Promise<Listener>
 }

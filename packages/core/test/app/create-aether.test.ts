@@ -122,6 +122,7 @@ describe('state', () => {
     })()
     const left = (async () => {
       for await (const { state } of aether.states({ channel: 'default' })) return state.status
+      return 'ended'
     })()
     await settleDown()
     one.become({ status: 'starting' })

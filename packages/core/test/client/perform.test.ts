@@ -151,7 +151,7 @@ describe('perform', () => {
 
   it('refuses what is no definition', async () => {
     const { aether } = setUp()
-    await expect(aether.perform({ job: 'a', task: 'b' } as never)).rejects.toMatchObject({
+    await expect(aether.perform({ job: 'a', task: 'b' } as unknown as typeof echo)).rejects.toMatchObject({
       code: 'ERR_AETHER_OPTIONS_INVALID',
     })
   })

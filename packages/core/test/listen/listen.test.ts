@@ -62,6 +62,11 @@ describe('listen', () => {
     await settleDown()
     expect(calls).toBe(2)
     expect(log).toContain('warn an event was not handled')
+    log.length = 0
+    await aether.listen('test', '+', '+', 'complete', 'workers', () => Promise.reject(new Error('later')))
+    await aether.perform(echo)
+    await settleDown()
+    expect(log.filter((line) => line === 'warn an event was not handled')).toHaveLength(2)
   })
 
   it.each([

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 
 import { defineTask } from '../../src/define/define-task.ts'
-import { AetherError } from '../../src/errors.ts'
+import type { AetherError } from '../../src/errors.ts'
 import type { Middleware } from '../../src/middleware/middleware.ts'
 import { settleDown } from '../support/hand-clock.ts'
 import { echo, setUp, untilAborted, work } from '../support/settings.ts'

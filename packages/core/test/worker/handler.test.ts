@@ -87,9 +87,7 @@ describe('a handler that throws', () => {
     await work(aether, once, (input) => {
       throw input
     })
-    expect(
-      (await aether.perform(once, 'text').catch((error: AetherError) => error)) as AetherError,
-    ).toMatchObject({
+    await expect(aether.perform(once, 'text')).rejects.toMatchObject({
       code: 'ERR_AETHER_TASK_FAILED',
       message: 'text',
     })

@@ -17,7 +17,7 @@ describe('worker.handle', () => {
     worker.handle(echo, () => 2, { context: 'prod' })
   })
 
-  it.each([
+  it.each<[string, unknown[]]>([
     ['handler', [echo, 'not a function']],
     ['concurrency', [echo, () => 1, { concurrency: 0 }]],
     ['leaseMs', [echo, () => 1, { leaseMs: 5 }]],

@@ -125,6 +125,16 @@ describe('the worker service', () => {
     expect(await run).toBe('attempt 2')
   })
 
+  it('exits with 0 after the grace though a handler never listens', async () => {
+    const port = await brokerHere()
+    const gate = join(await temporaryFolder(), 'gate')
+    const worker = await readyWorker({ port, handlers: [waiting], env: { AETHER_GRACE_MS: '50' } })
+    const aether = await client(port)
+    await begun((onStatus) => aether.perform(wait, { until: gate, listens: false }, { onStatus }))
+    worker.process.kill('SIGTERM')
+    expect(await worker.exited).toBe(0)
+  })
+
   it('stops at once, with 1, at a second signal', async () => {
     const port = await brokerHere()
     const gate = join(await temporaryFolder(), 'gate')

@@ -1,0 +1,11 @@
+import type { RegisterHandlers } from '@aether/worker'
+
+import { greet } from './greeting.ts'
+
+// AETHER_URL=tcp://127.0.0.1:7411 AETHER_HANDLERS='["./examples/handlers.ts", "builtin:text/stats"]' aether-worker
+export const register: RegisterHandlers = (worker, { options: { word = 'Hello' }, logger }) => {
+  worker.handle(greet, (name, ctx) => {
+    logger.info('greeting', { attempt: ctx.attempt })
+    return `${String(word)}, ${name}!`
+  })
+}

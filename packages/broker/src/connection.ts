@@ -18,6 +18,8 @@ export interface ConnectionHost {
   relieved(connection: Connection): void
   /** The stream broke a rule: `error` is thrown by a reader or a handler. */
   broke(connection: Connection, error: unknown): void
+  /** More waits than its high-water mark. */
+  congested(connection: Connection): void
   /** More waits than it may ever have: it does not read what it asked for. */
   overran(connection: Connection): void
   /** It counts no more; called once. */
@@ -56,6 +58,8 @@ export class Connection implements FrameHandler {
   feeders: Set<Connection> | undefined
   stalledAt = 0
   shedding = false
+  /** Over its high-water mark at the end of a turn, and not yet back to half of it. */
+  congested = false
   dropped = 0
   pubsub: PubsubState | undefined
   tasks: TaskState | undefined
@@ -105,9 +109,13 @@ export class Connection implements FrameHandler {
   flush(): void {
     this.touched = false
     if (this.ended) return
+    if (this.waitingBytes > this.#host.maxOutboundBytes && this.flightBytes > 0)
+      return this.#host.overran(this)
     if (this.confirmed !== this.commands) this.#confirm()
     if (this.flightBytes === 0) this.#write()
-    else if (this.waitingBytes > this.#host.maxOutboundBytes) this.#host.overran(this)
+    if (this.congested || this.waitingBytes <= this.#host.highWaterBytes) return
+    this.congested = true
+    this.#host.congested(this)
   }
 
   /** The last that this connection hears is what is in `out` now; its socket closes when that is written. */
@@ -169,7 +177,9 @@ export class Connection implements FrameHandler {
     this.flightBytes = 0
     if (this.ended) return
     this.#write()
-    if (this.feeders === undefined && !this.shedding) return
-    if (this.waitingBytes < this.#host.highWaterBytes / 2) this.#host.relieved(this)
+    if (!this.congested && this.feeders === undefined && !this.shedding) return
+    if (this.waitingBytes >= this.#host.highWaterBytes / 2) return
+    this.congested = false
+    this.#host.relieved(this)
   }
 }

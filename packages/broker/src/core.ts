@@ -49,6 +49,7 @@ export class BrokerCore implements ConnectionHost {
   readonly operator: Operator
   readonly events: TaskEvents
   readonly effects: TaskEffects
+  readonly stalls: Stalls
   isDraining = false
   readonly #config: BrokerConfig
   readonly #frames: Frames
@@ -56,7 +57,6 @@ export class BrokerCore implements ConnectionHost {
   readonly #pubsub: Pubsub
   readonly #requests: Requests
   readonly #tasks: Tasks
-  readonly #stalls: Stalls
   readonly #heartbeats: Heartbeats
   readonly #turn: Turn
   readonly #ticker: Ticker
@@ -75,8 +75,8 @@ export class BrokerCore implements ConnectionHost {
     this.highWaterBytes = config.highWaterBytes
     this.maxOutboundBytes = config.maxOutboundBytes
     this.topics = new Topics(this.interest, config.maxTopics, { now })
-    this.#stalls = new Stalls(config.maxStallMs, this.now)
-    this.forwarding = new Forwarding(this.topics, this.interest, this.#stalls, config)
+    this.stalls = new Stalls(config.maxStallMs, this.now)
+    this.forwarding = new Forwarding(this.topics, this.interest, this.stalls, config)
     this.events = new TaskEvents(this.interest.tasks, this.forwarding)
     this.effects = new TaskEffects(this.events, config.logger)
     this.engine = createEngine<Uint8Array, Uint8Array, Watcher, Connection>(
@@ -135,8 +135,13 @@ export class BrokerCore implements ConnectionHost {
     this.forwarding.flush()
   }
 
+  congested(connection: Connection): void {
+    this.#tasks.hold(connection)
+  }
+
   relieved(connection: Connection): void {
-    this.#stalls.relieve(connection)
+    this.stalls.relieve(connection)
+    this.#tasks.unhold(connection)
   }
 
   broke(connection: Connection, error: unknown): void {
@@ -176,7 +181,7 @@ export class BrokerCore implements ConnectionHost {
   ended(connection: Connection): void {
     this.connections.delete(connection)
     this.#greeting.forget(connection)
-    this.#stalls.forget(connection)
+    this.stalls.forget(connection)
     this.#pubsub.forget(connection)
     this.#requests.forget(connection)
     this.#tasks.forget(connection)
@@ -202,7 +207,7 @@ export class BrokerCore implements ConnectionHost {
       topics: this.topics.size,
       published: this.forwarding.received,
       delivered: this.forwarding.delivered,
-      dropped: this.#stalls.dropped,
+      dropped: this.stalls.dropped,
       requests: this.#requests.received,
       requestsPending: this.#requests.pending,
       requestsTimedOut: this.#requests.timedOut,
@@ -269,7 +274,7 @@ export class BrokerCore implements ConnectionHost {
     return [
       { nextDueAt: () => this.engine.nextTickAt(), run: () => this.engine.tick() },
       this.#requests,
-      this.#stalls,
+      this.stalls,
       this.#heartbeats,
       this.topics,
       { nextDueAt: () => this.#greeting.nextDueAt(), run: (now) => this.#endLate(now) },

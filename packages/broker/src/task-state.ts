@@ -1,3 +1,4 @@
+import type { ConsumerSpec } from '@aether/engine'
 import { writeRoute } from '@aether/wire'
 import type { Connection } from './connection.ts'
 
@@ -19,12 +20,20 @@ export class Watcher {
   }
 }
 
+/** A consumer as the engine was asked for it; it is asked again after a time in which the client did not read. */
+export interface HeldConsumer {
+  readonly spec: ConsumerSpec<Connection>
+  /** The engine's number; undefined while it is held back. */
+  id: number | undefined
+}
+
 /** What one connection has to do with tasks. */
 export class TaskState {
   /** The client's numbers for routes. */
   readonly routes: Map<number, string> = new Map()
-  /** The client's numbers for its consumers, to the engine's; and back. */
-  readonly consumers: Map<number, number> = new Map()
+  /** Its consumers, by the number it gave them. */
+  readonly consumers: Map<number, HeldConsumer> = new Map()
+  /** The client's number of a consumer, by the engine's. */
   readonly clientNumbers: Map<number, number> = new Map()
   /** By correlation. */
   readonly watchers: Map<number, Watcher> = new Map()

@@ -22,9 +22,10 @@ import type { CommandProblem, Commands } from './commands.ts'
 import type { Connection } from './connection.ts'
 import { invalidFrame, invalidTopic, payloadTooLarge } from './errors.ts'
 import { checkPairs } from './check-pairs.ts'
+import type { Stalls } from './stalls.ts'
 import type { TaskEffects } from './task-effects.ts'
 import type { TaskEvents } from './task-events.ts'
-import { TaskState, Watcher } from './task-state.ts'
+import { type HeldConsumer, TaskState, Watcher } from './task-state.ts'
 
 export type TaskEngine = Engine<Uint8Array, Uint8Array, Watcher, Connection>
 
@@ -38,6 +39,7 @@ export interface TaskHost {
   readonly engine: TaskEngine
   readonly effects: TaskEffects
   readonly events: TaskEvents
+  readonly stalls: Stalls
   readonly isDraining: boolean
 }
 
@@ -117,7 +119,7 @@ export class Tasks {
 
   consume(from: Connection, bytes: Uint8Array, start: number, end: number): void {
     const consume = readConsume(this.#cursor.reset(bytes, start, end))
-    const { commands, engine } = this.#host
+    const { commands } = this.#host
     const { filter, workgroup, credit, leaseMs, pool } = consume
     if (!isFilter(filter) || filter.startsWith('$')) return commands.refuse(from, invalidTopic(filter))
     const state = stateOf(from)
@@ -134,23 +136,21 @@ export class Tasks {
       })
     }
     if (this.#host.isDraining) return commands.refuse(from, shuttingDown)
-    const spec = { filter, workgroup, credit, leaseMs, owner: from }
-    const shared = pool === 0 ? undefined : { id: String(pool), credit: consume.poolCredit }
-    // The engine delivers while it consumes: the number has to be known before its own is.
-    this.#host.effects.expect(consume.consumer)
-    const id = engine.consume(shared === undefined ? spec : { ...spec, pool: shared })
-    this.#host.effects.expect(undefined)
-    state.consumers.set(consume.consumer, id)
-    state.clientNumbers.set(id, consume.consumer)
+    // A pool of its own where the client names none: it goes on counting what the consumer holds while it is held back and made again.
+    const shared =
+      pool === 0 ? { id: `c${consume.consumer}`, credit } : { id: String(pool), credit: consume.poolCredit }
+    const held = { spec: { filter, workgroup, credit, leaseMs, owner: from, pool: shared }, id: undefined }
+    state.consumers.set(consume.consumer, held)
+    this.#open(state, consume.consumer, held)
   }
 
   consumeStop(from: Connection, bytes: Uint8Array, start: number, end: number): void {
     const number = readId(this.#cursor.reset(bytes, start, end))
-    const id = from.tasks?.consumers.get(number)
-    if (id === undefined) return
-    from.tasks!.consumers.delete(number)
-    from.tasks!.clientNumbers.delete(id)
-    this.#host.engine.closeConsumer(id)
+    const state = from.tasks
+    const held = state?.consumers.get(number)
+    if (state === undefined || held === undefined) return
+    state.consumers.delete(number)
+    this.#close(state, held)
   }
 
   renew(from: Connection, bytes: Uint8Array, start: number, end: number): void {
@@ -174,7 +174,10 @@ export class Tasks {
       for (const watcher of watchers) {
         const { connection } = watcher
         // Progress is worth less than the memory that a stuck caller would take; its result comes all the same.
-        if (connection.shedding) continue
+        if (connection.congested) {
+          this.#host.stalls.miss(connection, 1)
+          continue
+        }
         writeStatus(connection.out, watcher.correlation, lease.attempt, block)
         connection.touch()
       }
@@ -240,9 +243,22 @@ export class Tasks {
   stop(connection: Connection): void {
     const state = connection.tasks
     if (state === undefined) return
-    for (const id of state.consumers.values()) this.#host.engine.closeConsumer(id)
+    for (const held of state.consumers.values()) this.#close(state, held)
     state.consumers.clear()
-    state.clientNumbers.clear()
+  }
+
+  /** The client does not read what it has: its consumers get nothing more, and what would be theirs stays queued or goes to others. */
+  hold(connection: Connection): void {
+    const state = connection.tasks
+    if (state === undefined) return
+    for (const held of state.consumers.values()) this.#close(state, held)
+  }
+
+  /** It has caught up. */
+  unhold(connection: Connection): void {
+    const state = connection.tasks
+    if (state === undefined) return
+    for (const [number, held] of state.consumers) if (held.id === undefined) this.#open(state, number, held)
   }
 
   /** A connection has ended: its leases return at once, its watchers watch no more. */
@@ -253,6 +269,25 @@ export class Tasks {
     for (const watcher of state.watchers.values()) engine.detach(watcher.route, watcher.tid, watcher)
     engine.disconnect(connection)
     connection.tasks = undefined
+  }
+
+  #open(state: TaskState, number: number, held: HeldConsumer): void {
+    const { engine, effects } = this.#host
+    // The engine delivers while it consumes: the client's number has to be known before the engine's is.
+    effects.expect(number)
+    try {
+      held.id = engine.consume(held.spec)
+    } finally {
+      effects.expect(undefined)
+    }
+    state.clientNumbers.set(held.id, number)
+  }
+
+  #close(state: TaskState, held: HeldConsumer): void {
+    if (held.id === undefined) return
+    this.#host.engine.closeConsumer(held.id)
+    state.clientNumbers.delete(held.id)
+    held.id = undefined
   }
 
   #watch(from: Connection, correlation: number, route: string, tid: string): Watcher | undefined {

@@ -95,7 +95,7 @@ describe('subscriptions', () => {
       for (const [index, publisher] of publishers.entries()) {
         publisher.publish(`load/${index}/${number % 5}`, bytes(String(number)))
       }
-      if (number % 100 === 0) await publishers[0]!.flush()
+      if (number % 100 === 0) await publishers[0].flush()
     }
     await until(() => seen.length === 9_000)
     const last = new Map<string, number>()

@@ -31,13 +31,13 @@ describe('request and reply', () => {
       client(broker),
       client(broker),
     ])
-    await server!.serve('echo', (request) => ({
+    await server.serve('echo', (request) => ({
       payload: bytes(`re: ${request.text()}`),
       headers: request.headers,
     }))
     const all = askers.flatMap((asker, who) =>
       Array.from({ length: 300 }, async (_, number) => {
-        const reply = await asker!.request('echo', bytes(`${who} ${number}`), {
+        const reply = await asker.request('echo', bytes(`${who} ${number}`), {
           headers: { n: String(number) },
         })
         expect(reply.text()).toBe(`re: ${who} ${number}`)

@@ -1,9 +1,26 @@
-import { Codec, type Lease, type Message, Outcome, Reason } from '@aether/wire'
+import {
+  Codec,
+  CompleteFrame,
+  DeliverFrame,
+  FrameType,
+  type Lease,
+  type Message,
+  Outcome,
+  readComplete,
+  readDeliver,
+  readDropped,
+  Reason,
+  writeAck,
+  writeConsume,
+  writeRoute,
+  writeSend,
+} from '@aether/wire'
 import { describe, expect, test } from 'vitest'
+import { cursorOf, type RawClient } from './raw-client.ts'
 import { brokers, until } from './running-broker.ts'
 import { bodyOf, failWith, route, succeed, TaskClient } from './task-client.ts'
 
-const { start, client } = brokers()
+const { start, client, raw } = brokers()
 
 async function setup(options: Parameters<typeof start>[0] = {}) {
   const broker = await start(options)
@@ -477,6 +494,137 @@ describe('watching', () => {
         w: 'workers',
       },
     ])
+  })
+})
+
+describe('clients that do not read', () => {
+  const consumeAll = (frozen: RawClient): Promise<void> =>
+    frozen.command((writer) =>
+      writeConsume(writer, {
+        consumer: 1,
+        filter: route,
+        workgroup: 'workers',
+        credit: 300,
+        leaseMs: 60_000,
+        pool: 0,
+        poolCredit: 0,
+      }),
+    )
+  const body = new Uint8Array(100_000)
+
+  test('a frozen worker gets nothing more; others do, and itself again once it reads', async () => {
+    const { broker, caller, worker } = await setup({ highWaterBytes: 262_144 })
+    const frozen = await raw(broker)
+    await consumeAll(frozen)
+    frozen.socket.pause()
+    for (let number = 0; number < 200; number++) await caller.send({ body })
+    const { leased, queued } = broker.stats().tasks
+    expect(leased + queued).toBe(200)
+    expect(queued).toBeGreaterThan(0)
+    let others = 0
+    const consumer = await worker.consume(
+      (lease) => {
+        others++
+        void succeed(lease)
+      },
+      { credit: 5 },
+    )
+    await until(() => others === queued)
+    await consumer.close()
+    for (let number = 0; number < 10; number++) await caller.send({ tid: `late${number}`, body })
+    expect(broker.stats().tasks.queued).toBe(10)
+
+    frozen.socket.resume()
+    const tids = new Set<string>()
+    for (let number = 0; number < leased + 10; number++) {
+      const deliver = new DeliverFrame()
+      readDeliver(cursorOf(await frozen.next(FrameType.DELIVER)), deliver)
+      expect(deliver.consumer).toBe(1)
+      tids.add(deliver.tid)
+      frozen.commands++
+      frozen.send((writer) =>
+        writeAck(writer, deliver.lease, Outcome.succeed, false, {
+          codec: Codec.none,
+          headers: undefined,
+          body: new Uint8Array(0),
+        }),
+      )
+    }
+    await until(() => broker.stats().tasks.open === 0)
+    expect(tids.size).toBe(leased + 10)
+    expect(broker.stats().tasks).toMatchObject({ succeeded: 210, redelivered: 0, leasesLost: 0 })
+  })
+
+  test('a worker that was held back gets no more than its credit in all', async () => {
+    const { broker, caller } = await setup({ highWaterBytes: 65_536 })
+    const frozen = await raw(broker)
+    await frozen.command((writer) =>
+      writeConsume(writer, {
+        consumer: 1,
+        filter: route,
+        workgroup: 'workers',
+        credit: 60,
+        leaseMs: 60_000,
+        pool: 0,
+        poolCredit: 0,
+      }),
+    )
+    frozen.socket.pause()
+    for (let number = 0; number < 100; number++) await caller.send({ body })
+    expect(broker.stats().tasks.leased).toBeLessThan(60)
+    frozen.socket.resume()
+    await until(() => broker.stats().tasks.leased === 60)
+    await frozen.command((writer) =>
+      writeConsume(writer, {
+        consumer: 2,
+        filter: 'a/b/c/d',
+        workgroup: 'w',
+        credit: 1,
+        leaseMs: 60_000,
+        pool: 0,
+        poolCredit: 0,
+      }),
+    )
+    expect(broker.stats().tasks).toMatchObject({ leased: 60, queued: 40 })
+  })
+
+  test('a caller that does not read misses progress, and gets its result', async () => {
+    const { broker, worker } = await setup({ highWaterBytes: 65_536 })
+    const leases = await worker.hold()
+    const stuck = await raw(broker)
+    stuck.send((writer) => writeRoute(writer, 1, route))
+    const task = {
+      tid: 't',
+      workgroup: 'workers',
+      waitForWorkers: true,
+      priority: 0,
+      attempts: 1,
+      ttlMs: 0,
+      delayMs: 0,
+    }
+    await stuck.command((writer) =>
+      writeSend(writer, 1, 7, 0, { ...task, codec: Codec.none, headers: undefined, body: new Uint8Array(0) }),
+    )
+    stuck.socket.pause()
+    await until(() => leases.length === 1)
+    const status = {
+      status: 1,
+      progress: 1,
+      codec: Codec.raw,
+      headers: undefined,
+      body: new Uint8Array(60_000),
+    }
+    let sent = 0
+    while (broker.stats().dropped === 0) await leases[0]!.report({ ...status, seq: ++sent })
+    await succeed(leases[0]!, 'result')
+    stuck.socket.resume()
+    const complete = new CompleteFrame()
+    const cursor = cursorOf(await stuck.next(FrameType.COMPLETE))
+    readComplete(cursor, complete)
+    expect(complete).toMatchObject({ correlation: 7, outcome: Outcome.succeed })
+    const missed = readDropped(cursorOf(await stuck.next(FrameType.DROPPED)))
+    expect(missed).toBe(broker.stats().dropped)
+    expect(stuck.frames.filter((frame) => frame.type === FrameType.STATUS)).toHaveLength(sent - missed)
   })
 })
 

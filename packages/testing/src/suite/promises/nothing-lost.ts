@@ -89,13 +89,13 @@ async function performMixed(context: CaseContext, count: number): Promise<Stage>
 
 /**
  * An engine that keeps nothing forgets which attempts it handed out, so fences start again and a task may be worked on twice: what it still owes is that each
- * caller has its one answer.
+ * caller has its one answer. Every restart begins all work anew: the peace between two must be longer than the longest task, or nothing ever ends.
  */
 async function survivesRestart(context: CaseContext): Promise<void> {
   const stage = await performMixed(context, 40)
   const { engine } = await context.environment()
   if (engine === undefined) throw new Error('a fault of the engine is declared, but there is no engine')
-  expectAllSucceeded(await stage.settleUnder([restartEngine(engine)]))
+  expectAllSucceeded(await stage.settleUnder([restartEngine(engine)], { gapMs: [2_000, 3_000] }))
   await stage.pool.close()
   const terminals = context.recorder.entries.filter(
     ({ kind, by }) => kind === 'terminal' && by === stage.caller.name,

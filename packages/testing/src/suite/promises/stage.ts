@@ -31,6 +31,11 @@ export interface Performed {
   readonly run: Run
 }
 
+export interface StormOptions {
+  /** Peace between two faults, from and to. @default [50, 250] */
+  readonly gapMs?: readonly [number, number]
+}
+
 /** An application that performs, a pool of workers that works, and the one history of both. */
 export interface Stage {
   readonly caller: Caller
@@ -41,6 +46,7 @@ export interface Stage {
   /** Lets `nemeses` strike until every performed task has ended. */
   settleUnder(
     nemeses: readonly Nemesis[],
+    options?: StormOptions,
   ): Promise<readonly (Performed & { readonly settlement: Settlement })[]>
   /** Stops the workers, writes the ledger and checks the history: fails with every broken promise by name. */
   finish(): Promise<void>
@@ -122,12 +128,13 @@ class WorkloadStage implements Stage {
 
   async settleUnder(
     nemeses: readonly Nemesis[],
+    options: StormOptions = {},
   ): Promise<readonly (Performed & { readonly settlement: Settlement })[]> {
     const controller = new AbortController()
     const schedule = runSchedule({
       nemeses,
       random: this.#context.random,
-      gapMs: [50, 250],
+      gapMs: options.gapMs ?? [50, 250],
       // Longer than a lease, so that it is lost, and much shorter than any deadline.
       holdMs: [700, 1_100],
       minStrikes: 2,

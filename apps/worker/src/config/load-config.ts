@@ -74,10 +74,10 @@ export async function loadConfig(sources: ConfigSources): Promise<WorkerConfig> 
 export function describeConfig(config: WorkerConfig): Record<string, unknown> {
   const shown: Record<string, unknown> = {}
   for (const key of settingNames) {
-    const isHidden = settings[key].isSecret === true && config[key] !== undefined
+    if (config[key] === undefined) continue
     // A handler's options are its own business and may hold secrets: only the modules are told.
     const value = key === 'handlers' ? config.handlers.map((entry) => entry.module) : config[key]
-    shown[key] = isHidden ? '[set]' : value
+    shown[key] = settings[key].isSecret === true ? '[set]' : value
   }
   return shown
 }

@@ -5,6 +5,8 @@ import type { EnvelopeFields, Parcel } from './envelope.ts'
 const prefix = 'ae-'
 const fieldTypes: Readonly<Record<string, string>> = { progress: 'count', ...optionalFields }
 
+type FieldValue = object | boolean | number | string | undefined
+
 export interface HeaderMessage {
   /** Fields as `ae-…`; the task's own headers (`traceparent` among them) under their own names. */
   readonly headers: Readonly<Record<string, string>>
@@ -18,7 +20,7 @@ export interface HeaderMessage {
  */
 export function encodeHeaders({ fields, body }: Parcel): HeaderMessage {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(fields) as [keyof EnvelopeFields, unknown][]) {
+  for (const [name, value] of Object.entries(fields) as [keyof EnvelopeFields, FieldValue][]) {
     if (value === undefined || value === '' || name === 'headers') continue
     headers[prefix + name] = typeof value === 'object' ? JSON.stringify(value) : String(value)
   }

@@ -10,7 +10,7 @@ const traceHeader = 'traceparent'
 /**
  * One JSON object, as AetherMagic writes it: for engines without native headers. A JSON body stands in `data` as it is. An empty body is `data: {}` with
  * `encoding: "none"`, because Python handlers expect an object. Any other body is a base64 text with `encoding: "base64"`; transports whose engine
- * has headers use `encodeHeaders` and carry it untouched. Throws `ERR_AETHER_ENVELOPE_INVALID` for a body that claims to be JSON and is not.
+ * has headers use `encodeHeaders` and carry it untouched.
  */
 export function encodeEnvelope({ fields, body }: Parcel): Uint8Array {
   const written = JSON.stringify(ordered(fields))
@@ -35,16 +35,19 @@ function ordered(fields: EnvelopeFields): Record<string, unknown> {
 
 function dataOf(codec: string, body: Uint8Array): string {
   if (body.length === 0) return '"encoding":"none","data":{}'
-  if (codec !== 'json') return `"encoding":"base64","data":"${toBase64(body)}"`
-  let text: string
+  const text = codec === 'json' ? jsonText(body) : undefined
+  return text === undefined ? `"encoding":"base64","data":"${toBase64(body)}"` : `"data":${text}`
+}
+
+/** The body as text where it is JSON: a body that only claims to be could write fields of its own. */
+function jsonText(body: Uint8Array): string | undefined {
   try {
-    text = decodeUtf8(body)
-    // Parsed only to be sure that it ends where it should: otherwise a body could write fields of its own.
+    const text = decodeUtf8(body)
     JSON.parse(text)
-  } catch (error) {
-    throw invalidEnvelope('the body is not the JSON that it claims to be', error)
+    return text
+  } catch {
+    return undefined
   }
-  return `"data":${text}`
 }
 
 /** Takes an envelope apart, from an Aether peer or a Python one; throws `ERR_AETHER_ENVELOPE_INVALID`. */

@@ -1,3 +1,4 @@
+import { defaultPriority } from '../lease/check-input.ts'
 import type { Offer } from '../lease/relay.ts'
 import type { Route, TaskMessage } from '../transport.ts'
 import { codecField, codecOf } from './codec-name.ts'
@@ -34,7 +35,7 @@ export function taskToParcel(task: TaskMessage, offer?: Offer): Parcel {
       deadline: task.deadline,
       ...(task.ttlMs > 0 && { ttlMs: task.ttlMs }),
       ...(task.delayMs > 0 && { delayMs: task.delayMs }),
-      ...(task.priority > 0 && { priority: task.priority }),
+      ...(task.priority !== defaultPriority && { priority: task.priority }),
       ...(task.waitForWorkers && { waitForWorkers: true }),
       ...(offer?.replyTo !== undefined && { replyTo: offer.replyTo }),
       ...(offer?.only !== undefined && { only: offer.only }),
@@ -62,7 +63,7 @@ export function taskFromParcel(
       deadline: fields.deadline ?? defaults.deadline,
       ttlMs: fields.ttlMs ?? 0,
       delayMs: fields.delayMs ?? 0,
-      priority: Math.min(9, fields.priority ?? 0),
+      priority: Math.min(9, fields.priority ?? defaultPriority),
       waitForWorkers: fields.waitForWorkers ?? false,
       ...(fields.headers && { headers: fields.headers }),
       client: fields.client,

@@ -101,7 +101,8 @@ export class Inquiries {
   }
 
   #repeat(question: Question, signal: Signal, left: number): void {
-    if (left === 0) return question.reject(unknownTask(signal.tid))
+    if (left === 0)
+      return question.reject(signal.kind === 'attach' ? notStored(signal.tid) : unknownTask(signal.tid))
     say(this.#context, everyone, signal)
     const waitMs = this.#context.settings.queryMs / asks
     question.timer = this.#context.timers.set(waitMs, () => this.#repeat(question, signal, left - 1))
@@ -174,6 +175,14 @@ function newQuestion(): Question {
     reject = onReject
   })
   return { promise, resolve, reject, timer: undefined }
+}
+
+/** Whoever knew it may be gone: there is no store to ask. */
+function notStored(tid: string): AetherError {
+  const message = `task ${tid}: no instance that performed it answered, and this engine stores no results`
+  return new AetherError('ERR_AETHER_CAPABILITY_UNSUPPORTED', message, {
+    detail: { tid, capability: 'results' },
+  })
 }
 
 export function unknownTask(tid: string): AetherError {

@@ -11,7 +11,7 @@ export interface LeaseOptions {
   readonly resendMs?: number
   /** Longest wait before a task is offered again. @default 10_000 */
   readonly resendMaxMs?: number
-  /** How long a worker may keep its `accept` back: a task that ends sooner needs none. @default 10 */
+  /** How long a worker may keep its `accept` back: a task that ends sooner needs none. @default 0 */
   readonly acceptDelayMs?: number
   /** Wait before an unanswered `renew`, completion or release is said again; doubles up to eight times that. @default 200 */
   readonly retryMs?: number
@@ -44,7 +44,7 @@ export type LeaseSettings = Required<LeaseOptions>
 const numbers = {
   resendMs: 1_000,
   resendMaxMs: 10_000,
-  acceptDelayMs: 10,
+  acceptDelayMs: 0,
   retryMs: 200,
   queryMs: 1_000,
   window: 256,

@@ -2,6 +2,7 @@ import type { Timer } from '../clock.ts'
 import { errorFromShape } from '../error-shape.ts'
 import { AetherError, type ErrorShape } from '../errors.ts'
 import type { CompleteEvent, Delivery, ReleaseOptions, StatusEvent, TaskMessage } from '../transport.ts'
+import { checkSize } from './check-input.ts'
 import { leaseLost } from './endings.ts'
 import { announce, say, type LeaseContext } from './lease-context.ts'
 import type { Offer, Signal } from './relay.ts'
@@ -105,6 +106,7 @@ export class LeasedDelivery implements Delivery {
 
   async report(event: StatusEvent): Promise<void> {
     this.#mustRun()
+    checkSize(event.body, this.#context.relay.capabilities.maxPayloadBytes)
     if (this.replyTo === undefined) return this.#context.relay.publish(event)
     announce(this.#context, event)
     this.#acceptTimer?.cancel()
@@ -114,6 +116,7 @@ export class LeasedDelivery implements Delivery {
 
   async ack(complete: CompleteEvent, options: { readonly deadLetter?: boolean } = {}): Promise<void> {
     this.#mustRun()
+    checkSize(complete.body, this.#context.relay.capabilities.maxPayloadBytes)
     if (this.replyTo === undefined) {
       await this.#context.relay.publish(complete)
       this.#owner.onComplete(this, complete)

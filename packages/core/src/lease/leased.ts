@@ -1,4 +1,6 @@
 import { AetherError } from '../errors.ts'
+import { checkName } from '../topic/names.ts'
+import { checkRoute } from '../topic/topic.ts'
 import type {
   AetherEvent,
   Capabilities,
@@ -17,6 +19,7 @@ import type {
 } from '../transport.ts'
 import { Acceptor } from './acceptor.ts'
 import { Caller } from './caller.ts'
+import { checkConsume, checkEvent, checkFilter, checkSize, checkTask } from './check-input.ts'
 import { Inquiries, unknownTask } from './inquiries.ts'
 import { announce, closedError, say, type LeaseContext } from './lease-context.ts'
 import { leaseSettings, type LeaseOptions, type LeaseSettings } from './lease-options.ts'
@@ -34,8 +37,8 @@ export interface LeasedCapabilities<C extends RelayCapabilities = RelayCapabilit
   readonly delay: true
   readonly priority: false
   readonly deadLetter: true
-  /** As long as the instance that sent the task lives. */
-  readonly results: true
+  /** Nobody keeps them past the life of the instance that sent the task; until then `attach` finds them from anywhere. */
+  readonly results: false
   readonly ordering: false
 }
 
@@ -56,7 +59,7 @@ export function leasedCapabilities<const C extends RelayCapabilities>(relay: C):
     delay: true,
     priority: false,
     deadLetter: true,
-    results: true,
+    results: false,
     ordering: false,
     maxPayloadBytes: relay.maxPayloadBytes,
   }
@@ -115,7 +118,8 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
   }
 
   async start(host: TransportHost, options?: WaitOptions): Promise<void> {
-    if (this.#isClosed) throw closedError(this.name)
+    if (this.#closing) throw closedError(this.name)
+    options?.signal?.throwIfAborted()
     if (this.#sides) {
       throw new AetherError(
         'ERR_AETHER_OPTIONS_INVALID',
@@ -133,12 +137,18 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
   }
 
   async send(task: TaskMessage, options: WaitOptions = {}): Promise<Receipt> {
-    return this.#open().caller.send(task, options)
+    const { caller } = this.#open()
+    options.signal?.throwIfAborted()
+    checkTask(task)
+    checkSize(task.body, this.capabilities.maxPayloadBytes)
+    return caller.send(task, options)
   }
 
   async attach(route: Route, tid: string, options: WaitOptions = {}): Promise<void> {
     const { caller, inquiries } = this.#open()
     options.signal?.throwIfAborted()
+    checkRoute(route)
+    checkName('tid', tid)
     if (caller.joins(route.union, tid)) return
     await inquiries.attach(route, tid, options)
   }
@@ -146,6 +156,8 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
   async cancel(route: Route, tid: string, reason: string, options: WaitOptions = {}): Promise<void> {
     const { caller, inquiries } = this.#open()
     options.signal?.throwIfAborted()
+    checkRoute(route)
+    checkName('tid', tid)
     const decided = caller.cancel(route.union, tid, reason)
     if (decided === 'over') throw unknownTask(tid)
     if (decided === 'unknown') return inquiries.cancel(route, tid, { ...options, reason })
@@ -158,16 +170,21 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
     handler: (delivery: Delivery) => void,
   ): Promise<Consumer> {
     const { acceptor } = this.#open()
+    checkConsume(route, options)
     return acceptor.consume(route, options, handler)
   }
 
-  async publish(event: AetherEvent, options?: WaitOptions): Promise<void> {
+  async publish(event: AetherEvent, options: WaitOptions = {}): Promise<void> {
     this.#open()
+    options.signal?.throwIfAborted()
+    checkEvent(event)
+    if (event.action !== 'cancel') checkSize(event.body, this.capabilities.maxPayloadBytes)
     return this.#relay.publish(event, options)
   }
 
   async listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener> {
     this.#open()
+    checkFilter(filter)
     return this.#relay.listen(filter, handler)
   }
 
@@ -191,7 +208,7 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
   }
 
   #open(): Sides {
-    if (this.#closing || this.#isClosed) throw closedError(this.name)
+    if (this.#closing) throw closedError(this.name)
     if (!this.#sides)
       throw new AetherError('ERR_AETHER_OPTIONS_INVALID', `transport ${this.name} is not started`)
     return this.#sides

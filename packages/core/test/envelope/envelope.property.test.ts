@@ -112,7 +112,7 @@ const signal: fc.Arbitrary<Signal> = fc.oneof(
     .map(([base, workgroup, attempt, more]) => {
       const event = { ...base, workgroup, attempt }
       const { route: at, tid } = event
-      return { kind: event.action, route: at, tid, workgroup, attempt, ...more, event } as Signal
+      return { kind: event.action, route: at, tid, workgroup, attempt, ...more, event }
     }),
 )
 

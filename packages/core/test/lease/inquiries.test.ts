@@ -73,6 +73,6 @@ describe('other instances', () => {
     ])
     const unknown = outcomeOf(other.transport.attach(route, '1'))
     await clock.advance(1_001)
-    expect(unknown.value).toBe('ERR_AETHER_TASK_UNKNOWN')
+    expect(unknown.value).toBe('ERR_AETHER_CAPABILITY_UNSUPPORTED')
   })
 })

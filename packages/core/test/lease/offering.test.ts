@@ -7,7 +7,7 @@ const isSignal = (kind: string) => (message: Message) => message.signal?.kind ==
 
 describe('the way of a task', () => {
   test('it is accepted, reported, completed and confirmed, each once', async () => {
-    const { clock, hub, member } = party()
+    const { clock, hub, member } = party({ acceptDelayMs: 10 })
     const caller = await member('caller')
     const worker = await member('worker')
     await worker.consume()

@@ -125,7 +125,7 @@ export function taskOf(tid: string, over: Partial<TaskMessage> = {}): TaskMessag
     deadline: 1_800_000_060_000,
     ttlMs: 0,
     delayMs: 0,
-    priority: 0,
+    priority: 4,
     waitForWorkers: true,
     client: 'caller',
     host: 'here',
@@ -171,7 +171,7 @@ export function outcomeOf(promise: Promise<unknown>): { value: string } {
   const outcome = { value: 'pending' }
   promise.then(
     () => (outcome.value = 'resolved'),
-    (error: { code?: string }) => (outcome.value = error.code ?? String(error)),
+    (error: { code?: string }) => (outcome.value = error.code ?? 'no code'),
   )
   return outcome
 }

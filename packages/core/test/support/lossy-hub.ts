@@ -177,7 +177,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   async publish(event: AetherEvent): Promise<void> {
     const bytes = encodeEnvelope(eventToParcel(event))
     for (const { relay, filter, handler } of this.#hub.listening) {
-      if (!matchesFilter(filter, event)) continue
+      if (!matchesFilter(filter, event) || relay.host?.union !== event.route.union) continue
       const deliver = (): void => handler(eventFromParcel(decodeEnvelope(bytes), event))
       this.#hub.carry({ kind: 'event', from: this.inbox, to: relay.inbox }, this, { to: relay, deliver })
     }

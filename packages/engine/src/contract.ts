@@ -12,6 +12,8 @@ export interface EngineLimits {
   readonly maxRoutes: number
   /** Finished tasks remembered for deduplication and `attach`. @default 100_000 */
   readonly maxResults: number
+  /** Bytes of all remembered results, as `resultBytes` counts them; the oldest go first. @default 256 MiB */
+  readonly maxResultBytes: number
   /** How long a finished task is remembered; longer while another workgroup still works on it. @default 300_000 */
   readonly resultTtlMs: number
   /** Dead letters kept; the oldest go first and are counted. @default 10_000 */
@@ -35,6 +37,8 @@ export interface EngineOptions {
   readonly random: () => number
   readonly dispatch?: DispatchPolicy
   readonly limits?: Partial<EngineLimits>
+  /** Size of what a worker ended its task with, for `maxResultBytes`. @default () => 0 */
+  readonly resultBytes?: (result: unknown) => number
 }
 
 /** What a shell asks the engine to hold. Times are relative milliseconds, so that no two clocks have to agree. */

@@ -30,6 +30,7 @@ const endedByAttempts: Ending = { ...endedByTtl, outcome: 'failed', reason: 'att
 export class Endings {
   readonly deadLetters: DeadLetters
   readonly results: Results
+  readonly #resultBytes: (result: unknown) => number
   readonly #effects: Effects<unknown, unknown, unknown, unknown>
   readonly #wheel: TimingWheel<Due>
   readonly #tally: Tally
@@ -43,7 +44,8 @@ export class Endings {
   ) {
     const { limits } = options
     this.deadLetters = new DeadLetters(limits.maxDeadLetters)
-    this.results = new Results(limits.maxResults, limits.resultTtlMs)
+    this.results = new Results(limits.maxResults, limits.maxResultBytes, limits.resultTtlMs)
+    this.#resultBytes = options.resultBytes
     this.#effects = effects
     this.#wheel = parts.wheel
     this.#tally = parts.tally
@@ -154,6 +156,8 @@ export class Endings {
     task.settlement = settlement
     const watchers = task.takeWatchers()
     for (let i = 0; i < watchers.length; i++) this.#effects.settled(watchers[i], settlement)
+    const kept = settlement.result ?? settlement.lastError
+    if (kept !== undefined) task.resultBytes = this.#resultBytes(kept)
     this.results.add(task, now)
     // The limit only: what is past its time ends with a tick, like all else.
     this.expireResults(-Infinity)

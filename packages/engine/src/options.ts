@@ -6,6 +6,7 @@ export const defaultLimits: EngineLimits = {
   maxBytes: 1024 ** 3,
   maxRoutes: 10_000,
   maxResults: 100_000,
+  maxResultBytes: 256 * 1024 ** 2,
   resultTtlMs: 300_000,
   maxDeadLetters: 10_000,
   maxWatchers: 1_000,
@@ -13,7 +14,13 @@ export const defaultLimits: EngineLimits = {
 }
 
 /** Limits that may be zero: then nothing of the kind is kept. */
-const mayBeZero = new Set<string>(['maxResults', 'resultTtlMs', 'maxDeadLetters', 'groupTtlMs'])
+const mayBeZero = new Set<string>([
+  'maxResults',
+  'maxResultBytes',
+  'resultTtlMs',
+  'maxDeadLetters',
+  'groupTtlMs',
+])
 const policies: readonly string[] = ['most-credit', 'round-robin', 'random'] satisfies DispatchPolicy[]
 
 export interface ResolvedOptions {
@@ -21,6 +28,7 @@ export interface ResolvedOptions {
   readonly random: () => number
   readonly dispatch: DispatchPolicy
   readonly limits: EngineLimits
+  readonly resultBytes: (result: unknown) => number
 }
 
 /** Checks what the caller gave and fills in the rest. `ERR_AETHER_OPTIONS_INVALID`. */
@@ -30,11 +38,14 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   if (typeof options.random !== 'function') throw invalid('random', 'a function', options.random)
   const dispatch = options.dispatch ?? 'most-credit'
   if (!policies.includes(dispatch)) throw invalid('dispatch', policies.join(', '), dispatch)
+  const resultBytes = options.resultBytes ?? (() => 0)
+  if (typeof resultBytes !== 'function') throw invalid('resultBytes', 'a function', resultBytes)
   return {
     clock: options.clock,
     random: options.random,
     dispatch,
     limits: resolveLimits(options.limits ?? {}),
+    resultBytes,
   }
 }
 

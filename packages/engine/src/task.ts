@@ -27,6 +27,8 @@ export class Task extends TimerNode {
   open = 0
   /** How it ended in the named workgroup. */
   settlement: Settlement<unknown> | undefined = undefined
+  /** Size of what ended it, as the shell counts. */
+  resultBytes = 0
   /** When the result is forgotten, and the next to be. */
   forgetAt = 0
   nextResult: Task | undefined = undefined

@@ -47,6 +47,7 @@ export function harness(
     limits?: Partial<EngineLimits>
     dispatch?: DispatchPolicy
     random?: () => number
+    resultBytes?: (result: unknown) => number
     startAt?: number
   } = {},
 ): Harness {
@@ -58,6 +59,7 @@ export function harness(
       random: options.random ?? (() => 0),
       ...(options.dispatch === undefined ? {} : { dispatch: options.dispatch }),
       limits: options.limits ?? {},
+      ...(options.resultBytes === undefined ? {} : { resultBytes: options.resultBytes }),
     },
     {
       deliver: (lease) => effects.push({ kind: 'deliver', lease }),

@@ -527,6 +527,18 @@ describe('bounds', () => {
     expect(h.engine.stats()).toMatchObject({ deadLetters: 0, deadLettersDropped: 2, results: 2 })
   })
 
+  test('results weigh what the shell says: past the limit the oldest go, their watchers were told all the same', () => {
+    const h = harness({ limits: { maxResultBytes: 100 }, resultBytes: (result) => String(result).length })
+    h.consume({ credit: 9 })
+    for (const tid of ['t1', 't2', 't3']) h.send(tid, { watcher: `w-${tid}` })
+    for (const lease of h.leases()) h.engine.ack(lease.id, 'a', 'succeed', 'x'.repeat(50))
+    expect(['t1', 't2', 't3'].map((tid) => h.engine.attach(route, tid, 'late'))).toEqual([false, true, true])
+    h.send('t4', { watcher: 'w-t4' })
+    h.engine.ack(h.last().id, 'a', 'succeed', 'x'.repeat(101))
+    expect(h.engine.stats().results).toBe(0)
+    expect(h.of('settled').filter((effect) => effect.watcher.startsWith('w-'))).toHaveLength(4)
+  })
+
   test('an ack may keep the task as a dead letter', () => {
     const h = harness()
     h.consume()

@@ -11,6 +11,7 @@ export const limits: EngineLimits = {
   maxBytes: 400,
   maxRoutes: 3,
   maxResults: 5,
+  maxResultBytes: 1_000,
   resultTtlMs: 1_000,
   maxDeadLetters: 3,
   maxWatchers: 2,

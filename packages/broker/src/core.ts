@@ -80,7 +80,13 @@ export class BrokerCore implements ConnectionHost {
     this.events = new TaskEvents(this.interest.tasks, this.forwarding)
     this.effects = new TaskEffects(this.events, config.logger)
     this.engine = createEngine<Uint8Array, Uint8Array, Watcher, Connection>(
-      { clock: { now: this.now }, random: Math.random, dispatch: config.dispatch, limits: config.limits },
+      {
+        clock: { now: this.now },
+        random: Math.random,
+        dispatch: config.dispatch,
+        limits: config.limits,
+        resultBytes: (block) => (block as Uint8Array).length,
+      },
       this.effects,
     )
     this.operator = new Operator(this)

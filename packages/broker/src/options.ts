@@ -98,6 +98,7 @@ const limitNames = [
   'maxBytes',
   'maxRoutes',
   'maxResults',
+  'maxResultBytes',
   'resultTtlMs',
   'maxDeadLetters',
   'maxWatchers',

@@ -72,7 +72,7 @@ test('await using closes', async () => {
 })
 
 test('after close nothing keeps the process alive', async () => {
-  const script = fileURLToPath(new URL('closing-process.ts', import.meta.url))
+  const script = fileURLToPath(new URL('fixtures/closing-process.ts', import.meta.url))
   const child = spawn(process.execPath, ['--conditions=@aether/source', '--import', 'tsx', script])
   let output = ''
   child.stdout.on('data', (chunk) => {

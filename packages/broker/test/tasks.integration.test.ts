@@ -437,6 +437,14 @@ describe('watching', () => {
     await expect(other.attach('unseen')).rejects.toMatchObject({ code: 'ERR_AETHER_TASK_UNKNOWN' })
   })
 
+  test('results weigh: past their limit the oldest are forgotten', async () => {
+    const { caller, worker } = await setup({ limits: { maxResultBytes: 250_000 } })
+    await worker.consume((lease) => void succeed(lease, 'x'.repeat(100_000)))
+    for (const tid of ['t1', 't2', 't3']) await (await caller.send({ tid })).ending
+    await expect(caller.attach('t1')).rejects.toMatchObject({ code: 'ERR_AETHER_TASK_UNKNOWN' })
+    expect((await (await caller.attach('t2')).ending).body).toHaveLength(100_000)
+  })
+
   test('a task outlives its caller', async () => {
     const { broker, caller, callerSession, worker } = await setup()
     const leases = await worker.hold()

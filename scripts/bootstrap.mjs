@@ -53,7 +53,7 @@ function checkNode() {
 function quietEnvironment() {
   const quiet = { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1' }
   /** @type {NodeJS.ProcessEnv} */
-  const env = { ...process.env, ...quiet, AETHER_NODE: process.version }
+  const env = { ...process.env, ...quiet, WORKSPACE_NODE: process.version }
   for (const name of ['npm_config_json', 'npm_config_kill', 'npm_config_loglevel']) delete env[name]
   return env
 }

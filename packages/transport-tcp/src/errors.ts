@@ -10,7 +10,7 @@ export function toAetherError(thrown: unknown): AetherError {
     const message = thrown instanceof Error ? thrown.message : String(thrown)
     return new AetherError('ERR_AETHER_TRANSPORT_LOST', `The transport failed: ${message}`, { cause: thrown })
   }
-  const { code, message, retryable, detail, cause } = thrown as AetherError
+  const { code, message, retryable, detail, cause } = thrown
   const options = { retryable, ...(cause === undefined ? {} : { cause }) }
   if (known.has(code)) return new AetherError(code, message, { ...options, detail })
   return new AetherError('ERR_AETHER_TRANSPORT_LOST', message, { ...options, detail: { ...detail, code } })

@@ -94,5 +94,5 @@ testTransport({
   name: 'tcp',
   capabilities: tcpCapabilities,
   create,
-  faults: ['link', 'engine-freeze', 'engine-restart', 'worker-kill', 'worker-freeze', 'worker-cut'],
+  faults: ['link', 'link-stall', 'engine-freeze', 'engine-restart', 'worker-kill', 'worker-freeze', 'worker-cut'],
 })

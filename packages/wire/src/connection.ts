@@ -243,12 +243,14 @@ export class Connection implements FrameHandler {
 
   /** Tries until there is a connection; before the first one only until `deadline`. Never rejects once there was one. */
   async #connect(deadline: number): Promise<void> {
+    let reason: WireError | undefined
     for (let attempt = 1; ; attempt++) {
-      let reason: WireError
       try {
         return await this.#attempt(deadline)
       } catch (error) {
-        reason = connectError(error)
+        const latest = connectError(error)
+        // That the last attempt had no time left says less than what the one before it met.
+        reason = reason !== undefined && latest.code === 'ERR_AETHER_CONNECT_TIMEOUT' ? reason : latest
         if (isOver(this.#state)) throw closedError()
         if (isFatal(reason) || performance.now() >= deadline) throw this.#fail(reason)
         if (this.generation > 0) this.#enter({ status: 'reconnecting', attempt, error: reason })

@@ -1,5 +1,5 @@
 import { invalidFrame } from './errors.ts'
-import { readText, TextMemo } from './text.ts'
+import { readText, type TextMemo } from './text.ts'
 
 /**
  * Reads the fields of one frame after the other; each connection keeps one and points it at frame after frame. Every read past the end of the frame

@@ -72,7 +72,7 @@ export class Hub implements MemoryHub {
     const { dispatch, limits } = this.options
     try {
       this.engine = createEngine(
-        { clock: performance, random: Math.random, dispatch, limits },
+        { clock: performance, random: Math.random, dispatch, limits, resultBytes },
         this.#effects(),
       )
     } catch (error) {
@@ -261,6 +261,11 @@ export class Hub implements MemoryHub {
 
 /** Longer ones fire at once in Node; this one looks again. */
 const longestTimerMs = 2 ** 30
+
+/** What a remembered completion weighs. */
+function resultBytes(result: unknown): number {
+  return (result as Partial<CompleteEvent>).body?.byteLength ?? 0
+}
 
 /** The job of telling somebody of an event. */
 class Hearing<E> implements Job {

@@ -43,14 +43,19 @@ export class TurnQueue {
     }
     const jobs = this.#jobs
     let done = 0
-    // What a job adds is done too, within the share.
-    while (done < jobs.length && this.#left > 0) {
-      this.#left--
-      ;(jobs[done++] as Job).run()
+    try {
+      // What a job adds is done too, within the share.
+      while (done < jobs.length && this.#left > 0) {
+        this.#left--
+        ;(jobs[done++] as Job).run()
+      }
+    } finally {
+      // A job that throws is a defect and surfaces as such; those behind it still have their turn.
+      this.#jobs = done === jobs.length ? [] : jobs.slice(done)
+      this.#isScheduled = false
+      if (this.#jobs.length > 0) this.schedule()
+      this.#onIdle()
     }
-    this.#jobs = done === jobs.length ? [] : jobs.slice(done)
-    this.#isScheduled = this.#jobs.length > 0
-    this.#onIdle()
   }
 
   readonly #refill = (): void => {

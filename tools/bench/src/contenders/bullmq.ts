@@ -18,7 +18,7 @@ async function tasks(url: string, seat: 'client' | 'worker', concurrency: number
   // One listener for all jobs: cheaper for BullMQ than waitUntilFinished, and safe with removed jobs.
   const waiting = new Map<string, Waiting>()
   events.on('completed', ({ jobId, returnvalue }) => {
-    waiting.get(jobId)?.resolve(returnvalue as unknown as TaskOutput)
+    waiting.get(jobId)?.resolve(returnvalue)
     waiting.delete(jobId)
   })
   events.on('progress', ({ jobId }) => waiting.get(jobId)?.onProgress?.())
@@ -45,7 +45,7 @@ async function worker(connection: object, concurrency: number): Promise<TaskClie
       for (let step = 1; step <= job.data.steps; step++) await job.updateProgress(step * 10)
       return { n: job.data.n, length: job.data.text.length }
     },
-    { connection: connection as { host: string }, concurrency },
+    { connection, concurrency },
   )
   await bull.waitUntilReady()
   return {

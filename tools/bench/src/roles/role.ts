@@ -49,7 +49,7 @@ export function adapter<K extends 'pubsub' | 'rpc' | 'tasks' | 'idle'>(
 ): NonNullable<Contender[K]> {
   const found = contender[kind]
   if (found === undefined) throw new Error(`contender ${contender.name} has no ${kind} adapter`)
-  return found as NonNullable<Contender[K]>
+  return found
 }
 
 export const passive: Pick<Role, 'round'> = { round: async () => ({ verified: 0 }) }

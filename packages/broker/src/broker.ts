@@ -61,7 +61,10 @@ class TcpBroker implements Broker {
   constructor(config: BrokerConfig) {
     this.#config = config
     this.#core = new BrokerCore(config)
-    this.#listener = new Listener((socket) => this.#core.accept(socket))
+    this.#listener = new Listener(
+      (socket) => this.#core.accept(socket),
+      (error) => config.logger.error('a connection could not be accepted', { error }),
+    )
   }
 
   get state(): BrokerState {

@@ -265,11 +265,6 @@ export class BrokerCore implements ConnectionHost {
     this.#ticker.stop()
   }
 
-  /** What a socket that lingers past its time costs nobody: cut it off. */
-  cutOff(): void {
-    for (const socket of this.#lingering.keys()) socket.destroy()
-  }
-
   #end(connection: Connection, code: string, message: string): void {
     if (connection.ended) return
     writeError(connection.out, code, message)

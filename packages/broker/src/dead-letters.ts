@@ -103,7 +103,8 @@ function respec(block: Uint8Array, tid: string, workgroup: string): Parameters<T
 function nextTid(tid: string, number: number): string {
   const base = tid.replace(/~\d{1,3}$/, '')
   const suffix = `~${number}`
-  let kept = base
-  while (Buffer.byteLength(kept) + suffix.length > MAX_TID_BYTES) kept = kept.slice(0, -1)
-  return kept + suffix
+  // By whole characters: half of one is not what its bytes say.
+  const kept = Array.from(base)
+  while (Buffer.byteLength(kept.join('')) + suffix.length > MAX_TID_BYTES) kept.pop()
+  return kept.join('') + suffix
 }

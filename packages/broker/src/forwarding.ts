@@ -1,6 +1,7 @@
 import { COPY_LIMIT, FRAME_HEAD, type FrameWriter, namedHeadersAt, writePublishNamed } from '@aether/wire'
 import { checkPairs } from './check-pairs.ts'
 import type { Connection } from './connection.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { invalidFrame, payloadTooLarge } from './errors.ts'
 import type { Interest } from './interest.ts'
 import type { Stalls } from './stalls.ts'
@@ -138,7 +139,8 @@ export class Forwarding {
       }
       const out = subscriber.out
       if (size <= LOOP_LIMIT) copyRange(out, bytes, start, end)
-      else if (size > COPY_LIMIT && size < PIN_LIMIT && subscriber.flightBytes > 0) out.append(block.slice())
+      else if (size > COPY_LIMIT && size < PIN_LIMIT && subscriber.flightBytes > 0)
+        out.append(copyBytes(bytes, start, end))
       else out.append(block)
       this.delivered += count
       subscriber.touch()

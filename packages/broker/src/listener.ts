@@ -8,12 +8,15 @@ const BACKLOG = 4_096
 export class Listener {
   #server: Server | undefined
   readonly #onSocket: (socket: Socket) => void
+  readonly #onError: (error: Error) => void
 
-  constructor(onSocket: (socket: Socket) => void) {
+  /** `onError` hears of a connection that could not be accepted: no file descriptors left, say. */
+  constructor(onSocket: (socket: Socket) => void, onError: (error: Error) => void) {
     this.#onSocket = onSocket
+    this.#onError = onError
   }
 
-  /** The port it listens on; throws before `listen` and after `stop`. */
+  /** The port it listens on; 0 while it does not. */
   get port(): number {
     const address = this.#server?.address()
     return typeof address === 'object' && address !== null ? address.port : 0
@@ -31,8 +34,7 @@ export class Listener {
       server.once('error', failed)
       server.listen({ host, port, backlog: BACKLOG }, () => {
         server.off('error', failed)
-        // What goes wrong with a single accept (no file descriptors left, say) concerns that client, who sees it.
-        server.on('error', () => {})
+        server.on('error', this.#onError)
         resolve()
       })
     })

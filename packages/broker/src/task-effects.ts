@@ -90,11 +90,12 @@ export class TaskEffects implements Effects<Uint8Array, Uint8Array, Watcher, Con
   }
 }
 
-/** The worker's word; else what its last failed attempt said; else the broker's own, with the reason of a cancel. */
+/** The worker's word; else what its last failed attempt said; else the broker's own, with the workgroup and the reason of a cancel. */
 function blockOf(settlement: Settlement<Uint8Array>): Uint8Array {
-  const { result, lastError, cancelReason } = settlement
+  const { result, lastError, cancelReason, workgroup } = settlement
   if (result !== undefined) return result
   if (settlement.reason === 'attempts-exhausted' && lastError instanceof Uint8Array) return lastError
-  const headers = cancelReason === undefined || cancelReason === '' ? undefined : { m: cancelReason }
+  const headers =
+    cancelReason === undefined || cancelReason === '' ? { w: workgroup } : { w: workgroup, m: cancelReason }
   return encodeCompleteBlock({ codec: 0, headers, body: empty })
 }

@@ -20,6 +20,7 @@ import {
 } from '@aether/wire'
 import type { CommandProblem, Commands } from './commands.ts'
 import type { Connection } from './connection.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { invalidFrame, invalidTopic, payloadTooLarge } from './errors.ts'
 import { checkPairs } from './check-pairs.ts'
 import type { Stalls } from './stalls.ts'
@@ -96,7 +97,7 @@ export class Tasks {
       return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
     if (this.#host.isDraining) return commands.refuse(from, shuttingDown)
     // A copy: the chunk it lies in holds much else, and a task may wait for long.
-    const block = bytes.slice(send.blockAt, send.end)
+    const block = copyBytes(bytes, send.blockAt, send.end)
     const spec = {
       tid: send.tid,
       workgroup: send.workgroup,
@@ -194,10 +195,13 @@ export class Tasks {
     if (size > this.#limits.maxPayloadBytes)
       return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
     // Remembered with the result, for those who attach later.
-    const block = bytes.slice(ack.blockAt, ack.end)
+    const block = copyBytes(bytes, ack.blockAt, ack.end)
     const outcome = outcomes[ack.outcome]!
     const result = ack.deadLetter
-      ? engine.ack(ack.lease, from, outcome, block, { deadLetter: true, error: block })
+      ? engine.ack(ack.lease, from, outcome, block, {
+          deadLetter: true,
+          error: copyBytes(bytes, ack.blockAt, ack.headersEnd),
+        })
       : engine.ack(ack.lease, from, outcome, block)
     if (result !== 'ok') commands.refuse(from, leaseLost)
   }
@@ -207,7 +211,8 @@ export class Tasks {
     readRelease(this.#cursor.reset(bytes, start, end), release)
     checkPairs(bytes, release.headersAt, release.headersEnd)
     const { failed, delayMs } = release
-    const error = failed ? bytes.slice(release.blockAt, release.end) : undefined
+    // The error lies in the headers; a body would be kept with the dead letter, and nobody counts it.
+    const error = failed ? copyBytes(bytes, release.blockAt, release.headersEnd) : undefined
     const result = this.#host.engine.release(release.lease, from, { delayMs, failed, error })
     if (result !== 'ok') this.#host.commands.refuse(from, leaseLost)
   }

@@ -79,8 +79,13 @@ function parse(bytes: Uint8Array): Record<string, unknown> {
 
 function bodyOf(encoding: unknown, data: unknown): Uint8Array {
   if (encoding === 'none' || data === undefined) return emptyBytes
-  if (encoding === undefined) return encodeUtf8(JSON.stringify(data))
+  if (encoding === undefined) return plain(encodeUtf8(JSON.stringify(data)))
   const body = encoding === 'base64' && typeof data === 'string' ? fromBase64(data) : undefined
   if (!body) throw invalidEnvelope('data does not fit its encoding')
-  return body
+  return plain(body)
+}
+
+/** A Buffer as what it is for: receivers are promised a Uint8Array and nothing else. */
+function plain({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }

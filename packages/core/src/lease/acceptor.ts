@@ -88,7 +88,9 @@ export class Acceptor implements ConsumerHost {
     for (const { workgroup } of new Set(this.#consumers)) {
       const delivery = this.#active.get(activeKey(workgroup, route.union, tid))
       if (!delivery) continue
-      if (delivery.replyTo !== from) this.#sayCancelled(delivery.task, { workgroup, delivery, reason })
+      // Its caller may not know yet that it was begun, or not have heard of the cancel.
+      if (delivery.replyTo === from) delivery.repeat()
+      else this.#sayCancelled(delivery.task, { workgroup, delivery, reason })
       delivery.lose(error)
     }
   }

@@ -89,12 +89,26 @@ export class Caller {
     const key = taskKey(union, tid)
     const open = this.#open.get(key)
     if (!open || open.named.status === 'ended') return this.#results.get(key) ? 'over' : 'unknown'
-    const ending = cancelledEnding(reason)
-    for (const hold of open.holds.values()) this.#end(hold, ending)
+    if (open.cancelReason !== undefined) return 'cancelled'
+    open.cancelReason = reason
+    if (open.named.status !== 'offered') {
+      this.#endCancelled(open, reason)
+      return 'cancelled'
+    }
+    // It is decided; but a worker may have begun it, and its word on that be on its way.
+    open.named.timer?.cancel()
+    open.lingerTimer = this.#context.timers.set(this.#context.settings.queryMs / 4, () =>
+      this.#endCancelled(open, reason),
+    )
     return 'cancelled'
   }
 
+  #endCancelled(open: OpenTask, reason: string): void {
+    for (const hold of open.holds.values()) this.#end(hold, cancelledEnding(reason))
+  }
+
   isCancelled(union: string, tid: string): boolean {
+    if (this.#open.get(taskKey(union, tid))?.cancelReason !== undefined) return true
     return this.#results.get(taskKey(union, tid))?.complete.status === 'cancelled'
   }
 
@@ -199,6 +213,9 @@ export class Caller {
   }
 
   #take(hold: Hold, signal: Signal): void {
+    const { cancelReason } = hold.open
+    if (cancelReason !== undefined && signal.kind !== 'busy')
+      return this.#takeCancelled(hold, signal, cancelReason)
     switch (signal.kind) {
       case 'busy':
         return this.#offering.refused(hold)
@@ -222,6 +239,14 @@ export class Caller {
         return
       default:
     }
+  }
+
+  /** The task is being cancelled: whatever a worker says tells only how far it came. */
+  #takeCancelled(hold: Hold, signal: Signal, reason: string): void {
+    if (signal.kind !== 'hold' && signal.kind !== 'cancelled') hold.begun = hold.attempt
+    hold.holder = signal.from ?? ''
+    if (hold.isNamed) this.#endCancelled(hold.open, reason)
+    else this.#end(hold, cancelledEnding(reason))
   }
 
   #answered(hold: Hold, { from, leaseMs = 0 }: Signal): void {

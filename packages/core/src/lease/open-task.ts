@@ -57,6 +57,8 @@ export interface OpenTask {
   deadlineTimer: Timer | undefined
   ttlTimer: Timer | undefined
   lingerTimer: Timer | undefined
+  /** Set once it is decided that it ends as cancelled. */
+  cancelReason: string | undefined
 }
 
 /** How a task ended, for those who ask later. */
@@ -107,6 +109,7 @@ export function newOpenTask(key: string, task: TaskMessage): OpenTask {
     deadlineTimer: undefined,
     ttlTimer: undefined,
     lingerTimer: undefined,
+    cancelReason: undefined,
   } as unknown as OpenTask
   const named = newHold(open, task.workgroup, true)
   ;(open as { named: Hold }).named = named

@@ -74,6 +74,22 @@ describe('ends', () => {
     expect(caller.completions('1')).toMatchObject([{ status: 'cancelled', attempt: 0 }])
   })
 
+  test('cancel knows of a worker whose first word is still on its way', async () => {
+    const { clock, member } = party({ acceptDelayMs: 100 })
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume()
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(5)
+    await caller.transport.cancel(route, '1', 'enough')
+    await caller.transport.cancel(route, '1', 'twice')
+    await clock.advance(5)
+    expect(caller.completions('1')).toMatchObject([
+      { status: 'cancelled', attempt: 1, error: { message: 'enough' } },
+    ])
+    await expect(worker.deliveries[0]!.renew()).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
+  })
+
   test('a worker that missed the cancel learns it with its next word', async () => {
     const { clock, hub, member } = party()
     const caller = await member('caller')

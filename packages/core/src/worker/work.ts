@@ -394,7 +394,13 @@ export class Work implements TaskContext, WheelEntry<Work> {
     if (value !== undefined) event.body = codec.encode(value)
     const trace = traceHeaders(this.headers)
     if (trace !== undefined) event.headers = trace
-    await this.#delivery.report(event)
+    try {
+      await this.#delivery.report(event)
+    } catch (error) {
+      // Said before the transport's own word for it: what the handler throws next is no failure of the task.
+      if (isAetherError(error) && error.code === 'ERR_AETHER_LEASE_LOST') this.revoked(error)
+      throw error
+    }
   }
 }
 

@@ -69,6 +69,7 @@ export class LoopbackHub {
     send?: (task: TaskMessage) => Promise<void> | void
     ack?: (complete: CompleteEvent) => Promise<void> | void
     renew?: (tid: string) => Promise<void> | void
+    report?: (event: StatusEvent) => Promise<void> | void
     release?: (tid: string, options: ReleaseOptions) => Promise<void> | void
   } = {}
   readonly #isLeased: boolean
@@ -267,7 +268,7 @@ class LoopbackDelivery implements Delivery {
   }
 
   async report(event: StatusEvent): Promise<void> {
-    await Promise.resolve()
+    await this.#hub.before.report?.(event)
     this.#check()
     for (const watcher of this.#held.watchers) watcher.hear(event)
     this.#hub.publish(event)

@@ -304,6 +304,29 @@ describe('leases', () => {
     await run.cancel()
   })
 
+  it('that a report finds lost are lost, and what the handler throws then is no failure', async () => {
+    const { aether, hub } = setUp()
+    let reports = 0
+    hub.before.report = () => {
+      reports += 1
+      if (reports === 1) throw new AetherError('ERR_AETHER_LEASE_LOST', 'the lease is gone')
+    }
+    const reasons: unknown[] = []
+    const worker = await work(aether, echo, async (_input, ctx) => {
+      if (ctx.attempt === 1) ctx.signal.addEventListener('abort', () => reasons.push(ctx.signal.reason))
+      await ctx.status(50)
+      return 'second'
+    })
+    const run = aether.perform(echo)
+    await settleDown()
+    expect(reasons).toHaveLength(1)
+    // The engine's own word for it comes last.
+    hub.revoke(run.tid, 'ERR_AETHER_LEASE_LOST')
+    expect(await run).toBe('second')
+    expect(reasons).toMatchObject([{ code: 'ERR_AETHER_LEASE_LOST' }])
+    expect(worker.stats).toMatchObject({ returned: 1, failed: 0, succeeded: 1 })
+  })
+
   it('give a signal that is aborted already to one who asks late, and refuse its progress', async () => {
     const { aether, hub } = setUp()
     const opened = gate()

@@ -1,6 +1,10 @@
 // One process at a time installs or builds in this folder; the others wait for it.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+
+/** How often the owner of a lock shows that it lives, and after how long without it is taken for dead: its pid may be another process by now. */
+const heartbeatMs = 2_000
+const silenceMs = 30_000
 
 /**
  * Runs `work` while no other process holds the lock file. A lock whose owner no longer lives is taken over.
@@ -16,7 +20,7 @@ export async function withLock(path, work, onWait) {
   for (;;) {
     if (take(path)) break
     const owner = ownerOf(path)
-    if (owner !== undefined && !isAlive(owner)) {
+    if (owner !== undefined && !isAlive(path, owner)) {
       dropStale(path, owner)
       continue
     }
@@ -26,9 +30,11 @@ export async function withLock(path, work, onWait) {
     }
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
+  const heartbeat = setInterval(() => touch(path), heartbeatMs)
   try {
     return await work()
   } finally {
+    clearInterval(heartbeat)
     rmSync(path, { force: true })
   }
 }
@@ -54,13 +60,23 @@ function ownerOf(path) {
   }
 }
 
-/** @param {number} pid */
-function isAlive(pid) {
+/** @param {string} path @param {number} pid */
+function isAlive(path, pid) {
   try {
+    if (Date.now() - statSync(path).mtimeMs > silenceMs) return false
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM'
+    return /** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH'
+  }
+}
+
+/** @param {string} path */
+function touch(path) {
+  try {
+    utimesSync(path, new Date(), new Date())
+  } catch {
+    // Someone removed the file: the work goes on, and whoever comes next starts anew.
   }
 }
 
@@ -77,6 +93,6 @@ function dropStale(path, owner) {
     return
   }
   const found = ownerOf(aside)
-  if (found !== owner && found !== undefined && isAlive(found)) renameSync(aside, path)
+  if (found !== owner && found !== undefined && isAlive(aside, found)) renameSync(aside, path)
   else rmSync(aside, { force: true })
 }

@@ -1,3 +1,4 @@
 import { packageTests } from '../../vitest.shared.ts'
 
-export default packageTests()
+// Each test starts a dozen processes one after the other: a limit against a hang, with room for a busy machine.
+export default packageTests({ testTimeout: 120_000 })

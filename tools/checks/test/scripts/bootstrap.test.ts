@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { bareMachine, type Outcome } from './bare-machine.ts'
@@ -78,11 +78,16 @@ describe('bootstrap', () => {
     expect(machine.calls().filter((call) => call.startsWith('pnpm install'))).toHaveLength(1)
   })
 
-  it('takes over from an installation that was killed', async () => {
+  it.each([
+    ['that was killed', 999_999_999, 0],
+    ['whose process number belongs to another now', process.pid, 60_000],
+  ])('takes over from an installation %s', async (_, pid, silentMs) => {
     const machine = bareMachine()
     machine.tools()
     await machine.run('test')
-    writeFileSync(join(machine.root, '.tools', 'bootstrap.lock'), '999999999')
+    const lock = join(machine.root, '.tools', 'bootstrap.lock')
+    writeFileSync(lock, String(pid))
+    utimesSync(lock, new Date(), new Date(Date.now() - silentMs))
     writeFileSync(join(machine.root, 'pnpm-lock.yaml'), 'other')
     await machine.run('test')
     expect(machine.calls().filter((call) => call.startsWith('pnpm install'))).toHaveLength(2)

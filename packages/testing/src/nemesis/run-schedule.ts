@@ -12,6 +12,8 @@ export interface ScheduleOptions {
   readonly random: SeededRandom
   /** Peace between two faults. */
   readonly gapMs: Range
+  /** Peace before the first, which must come while there is work to disturb. @default gapMs */
+  readonly firstMs?: Range
   /** How long a fault lasts. */
   readonly holdMs: Range
   /** Strikes at least so many times, however early `signal` aborts. @default 1 */
@@ -27,7 +29,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<number> {
   let strikes = 0
   const isOver = (): boolean => signal.aborted && strikes >= (options.minStrikes ?? 1)
   while (!isOver()) {
-    await rest(random.between(...gapMs), isOver, signal)
+    const peaceMs = strikes === 0 ? (options.firstMs ?? gapMs) : gapMs
+    await rest(random.between(...peaceMs), isOver, signal)
     if (isOver()) break
     const nemesis = random.pick(nemeses)
     const held = random.between(...holdMs)

@@ -8,7 +8,7 @@ import { everythingDeclared, nothingDeclared, referenceOptions } from '../suppor
 
 function caseOf(suiteName: string, start: string): SuiteCase {
   const found = suites
-    .filter(({ name }) => name === suiteName)
+    .filter(({ name }) => name.startsWith(suiteName))
     .flatMap(({ cases }) => cases)
     .filter(({ name }) => name.startsWith(start))
   if (found.length !== 1 || found[0] === undefined)
@@ -80,10 +80,21 @@ const finds: readonly (readonly [Defect, string, string])[] = [
   ['waits-without-limit', 'reconnection', 'no more calls wait'],
   ['forgets-unsettled', 'engine faults', 'a restarted engine: callers'],
   ['consumes-twice-after-reconnect', 'engine faults', 'a restarted engine: callers'],
+  ['completes-twice', 'promise 1: one outcome', 'every kind of task'],
+  ['accepts-stale-acks', 'promise 2: one worker', 'a frozen worker that completes'],
+  ['accepts-stale-acks', 'promise 2: one worker', 'what frozen workers say'],
+  ['holds-leases-for-ever', 'promise 2: one worker', 'a frozen worker that completes'],
+  ['completes-twice', 'promise 3: nothing accepted', 'workers are killed, frozen'],
+  ['forgets-unsettled', 'promise 3: nothing accepted', 'the caller is cut off'],
+  ['forgets-unsettled', 'promise 3: nothing accepted', 'the engine dies'],
+  ['cancels-silently', 'promise 4: cancel', 'queued and running'],
+  ['accepts-workerless', 'promise 5: every wait', 'without workers a task'],
+  ['queues-without-limit', 'promise 6: everything', 'a flood is refused'],
+  ['hears-twice', 'promise 7: after a reconnection', 'an application that listens'],
 ]
 
 // Most defects show as something that never comes, so that the case waits out its patience: together, not one after the other.
-describe.concurrent('a broken transport fails', { timeout: 60_000 }, () => {
+describe.concurrent('a broken transport fails', { timeout: 110_000 }, () => {
   for (const [defect, suiteName, start] of finds)
     it(`${suiteName} · ${start}, when it ${defect.replaceAll('-', ' ')}`, async ({ expect }) => {
       const run = runCase(caseOf(suiteName, start), referenceOptions(everythingDeclared, defect))

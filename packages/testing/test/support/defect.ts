@@ -6,6 +6,7 @@ export type Defect =
   | 'accepts-second-start'
   | 'accepts-stale-acks'
   | 'accepts-undeclared'
+  | 'accepts-workerless'
   | 'answers-for-observers'
   | 'calls-handlers-after-close'
   | 'cancels-nothing'

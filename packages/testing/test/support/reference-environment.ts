@@ -1,5 +1,6 @@
 import type { Capabilities, Transport } from '@aether/core'
 
+import { startWorkerInProcess } from '../../src/index.ts'
 import type { ConformanceOptions, Environment, EnvironmentOptions, Fault } from '../../src/index.ts'
 import type { Defect } from './defect.ts'
 import { ReferenceHub } from './reference-hub.ts'
@@ -29,7 +30,15 @@ export const nothingDeclared: Capabilities = {
   ordering: false,
 }
 
-const faults: readonly Fault[] = ['link', 'link-stall', 'engine-restart', 'engine-freeze']
+const faults: readonly Fault[] = [
+  'link',
+  'link-stall',
+  'engine-restart',
+  'engine-freeze',
+  'worker-kill',
+  'worker-freeze',
+  'worker-cut',
+]
 
 /** The options of a conformance run over the reference transport, with at most one defect. */
 export function referenceOptions(
@@ -63,7 +72,7 @@ function createEnvironment(
     for (const wire of wires.values()) change(wire)
     return Promise.resolve()
   }
-  return {
+  const environment: Environment & Required<Pick<Environment, 'link'>> = {
     transport(overrides = {}) {
       const wire: Wire = { hub, isUp: true, isStalled: false, delayMs: 0 }
       const transport = new ReferenceTransport(capabilities, wire, overrides)
@@ -95,9 +104,14 @@ function createEnvironment(
       thaw: () => all((wire) => (wire.isStalled = false)),
     },
     deadLetters: () => Promise.resolve(hub.letters),
+    spawnWorker(spec, record) {
+      const transport = environment.transport()
+      return startWorkerInProcess({ spec, record, transport, link: environment.link(transport) })
+    },
     async close() {
       for (const transport of wires.keys()) await transport.close()
       hub.crash()
     },
   }
+  return environment
 }

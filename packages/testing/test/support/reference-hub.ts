@@ -35,6 +35,8 @@ export interface HubConsumer {
   readonly options: ConsumeOptions
   readonly handler: (delivery: Delivery) => void
   held: number
+  /** Since when it has not been heard from: who let a lease run out is asked last. */
+  lostAt: number
   isOpen: boolean
 }
 
@@ -119,7 +121,8 @@ export class ReferenceHub {
       return true
     }
     const groups = this.#groupsOf(message)
-    if (!message.waitForWorkers && !groups.includes(message.workgroup))
+    const isRefused = !message.waitForWorkers && !this.has('accepts-workerless')
+    if (isRefused && !groups.includes(message.workgroup))
       throw new AetherError('ERR_AETHER_WORKERS_NONE', `no worker of ${message.workgroup}`)
     const wanted = this.has('copies-to-one-group')
       ? [message.workgroup]
@@ -325,7 +328,7 @@ export class ReferenceHub {
       .filter(({ route }) => matchesRoute(route, task.message.route, this.has('crosses-unions')))
       .filter(({ options }) => options.workgroup === copy.workgroup)
       .filter((consumer) => this.#hasRoom(consumer))
-    const [best, second] = candidates.toSorted((a, b) => a.held - b.held)
+    const [best, second] = candidates.toSorted((a, b) => a.lostAt - b.lostAt || a.held - b.held)
     if (best === undefined) return
     copy.status = 'leased'
     copy.attempt += 1
@@ -372,6 +375,7 @@ export class ReferenceHub {
   #lose(lease: HubLease): void {
     if (!lease.isLive) return
     this.#endLease(lease)
+    lease.consumer.lostAt = performance.now()
     const reason = new AetherError('ERR_AETHER_LEASE_LOST', 'the lease ended')
     lease.consumer.session.revoked(lease, reason)
     if (this.has('revokes-twice')) lease.consumer.session.revoked(lease, reason)

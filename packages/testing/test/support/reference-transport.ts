@@ -59,6 +59,7 @@ export class ReferenceTransport implements Transport, Session {
   #pending = 0
   #ticker: NodeJS.Timeout | undefined
   #silentSince = 0
+  #heldBack: (() => void)[] = []
 
   constructor(capabilities: Capabilities, wire: Wire, overrides: TransportOverrides) {
     this.capabilities = capabilities
@@ -146,6 +147,7 @@ export class ReferenceTransport implements Transport, Session {
           options,
           handler,
           held: 0,
+          lostAt: 0,
           isOpen: true,
         }))
         for (const consumer of current) this.#wire.hub.consume(consumer)
@@ -291,10 +293,12 @@ export class ReferenceTransport implements Transport, Session {
 
   /** Inwards: what the hub says, later where the wire is slow, never where it is stalled or gone. */
   #pass(action: () => void): void {
-    const { generation } = { generation: this.#generation }
+    const generation = this.#generation
     const run = (): void => {
       const isAllowed = this.state.status === 'ready' || this.#wire.hub.has('calls-handlers-after-close')
-      if (isAllowed && generation === this.#generation && !this.#wire.isStalled) action()
+      if (!isAllowed || generation !== this.#generation) return
+      if (this.#wire.isStalled) this.#heldBack.push(run)
+      else action()
     }
     if (this.#wire.delayMs > 0) setTimeout(run, this.#wire.delayMs)
     else queueMicrotask(run)
@@ -357,6 +361,11 @@ export class ReferenceTransport implements Transport, Session {
   #beat(): void {
     const { isUp, isStalled, hub } = this.#wire
     const now = performance.now()
+    if (!isStalled && this.#heldBack.length > 0) {
+      const ready = this.#heldBack
+      this.#heldBack = []
+      for (const run of ready) run()
+    }
     if (!isStalled || hub.has('never-notices-stall')) this.#silentSince = now
     if (this.state.status === 'ready' && (!isUp || now - this.#silentSince > 1_500)) this.disconnected()
     else if (this.state.status === 'reconnecting' && isUp && !isStalled) this.#connect()

@@ -27,9 +27,9 @@ export const cancelAnywhere: Suite = {
 }
 
 async function cancelsAll(context: CaseContext): Promise<void> {
-  const stage = await openStage(context, { workers: 2, concurrency: 2, leaseMs: 5_000 })
+  const stage = await openStage(context, { workers: 2, concurrency: 2, leaseMs: 60_000 })
   const { entries } = context.recorder
-  const runs = Array.from({ length: 12 }, (_none, n) => stage.perform('slow', { n, ms: 50_000 }).run)
+  const runs = Array.from({ length: 12 }, (_none, n) => stage.perform('slow', { n, ms: 25_000 }).run)
   await Promise.all(runs.map((run) => run.accepted))
   const running = (): number =>
     entries.filter(({ kind }) => kind === 'handler-started').length -

@@ -94,5 +94,13 @@ testTransport({
   name: 'tcp',
   capabilities: tcpCapabilities,
   create,
-  faults: ['link', 'link-stall', 'engine-freeze', 'engine-restart', 'worker-kill', 'worker-freeze', 'worker-cut'],
+  faults: [
+    'link',
+    'link-stall',
+    'engine-freeze',
+    'engine-restart',
+    'worker-kill',
+    'worker-freeze',
+    'worker-cut',
+  ],
 })

@@ -17,8 +17,11 @@ import { mapped, payloadTooLarge, toAetherError } from './errors.ts'
 const empty = new Uint8Array(0)
 const outcomes: Readonly<Record<TerminalStatus, number>> = Outcome
 
-/** What the deliveries of one transport share. */
+/** What the deliveries of one consumer share. */
 export interface DeliveryHost {
+  readonly client: string
+  readonly host: string
+  readonly workgroup: string
   readonly maxPayloadBytes: number
   readonly routes: RouteCache
   readonly encoder: HeaderEncoder
@@ -73,7 +76,8 @@ export class TcpDelivery implements Delivery {
   async release(options: ReleaseOptions = {}): Promise<void> {
     const { delayMs = 0, failed = false, error } = options
     checkMs('delayMs', delayMs)
-    const headers = error === undefined ? undefined : plainHeaders({ client: '', host: '', error })
+    const { client, host, workgroup } = this.#host
+    const headers = failed ? plainHeaders({ client, host, workgroup, error }) : undefined
     await mapped(this.#lease.release(Math.ceil(delayMs), failed, { codec: Codec.none, headers, body: empty }))
   }
 

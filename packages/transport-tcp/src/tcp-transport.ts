@@ -46,18 +46,11 @@ export class TcpTransport implements Transport<TcpCapabilities> {
   readonly #routes = routeCache()
   readonly #encoder = new HeaderEncoder()
   readonly #decoder = new HeaderDecoder()
-  readonly #deliveryHost: DeliveryHost
   #host: TransportHost | undefined
 
   constructor(client: Client, capabilities: TcpCapabilities) {
     this.#client = client
     this.capabilities = capabilities
-    this.#deliveryHost = {
-      maxPayloadBytes: capabilities.maxPayloadBytes,
-      routes: this.#routes,
-      encoder: new HeaderEncoder(),
-      decoder: new HeaderDecoder(),
-    }
     this.#tasks = client.tasks<Followed>({
       onStatus: (run, frame, bytes) => this.#onStatus(run, frame, bytes),
       onComplete: (run, frame, bytes) => this.#onComplete(run, frame, bytes),
@@ -132,7 +125,15 @@ export class TcpTransport implements Transport<TcpCapabilities> {
       leaseMs: Math.ceil(options.leaseMs),
       ...(pool === undefined ? {} : { pool: { ...pool } }),
     }
-    const host = this.#deliveryHost
+    const host: DeliveryHost = {
+      client: this.#host?.client ?? '',
+      host: this.#host?.host ?? '',
+      workgroup,
+      maxPayloadBytes: this.capabilities.maxPayloadBytes,
+      routes: this.#routes,
+      encoder: new HeaderEncoder(),
+      decoder: this.#decoder,
+    }
     const consumer = await mapped(this.#tasks.consume(spec, (lease) => handler(new TcpDelivery(lease, host))))
     return { close: () => mapped(consumer.close()) }
   }
@@ -249,6 +250,11 @@ export class TcpTransport implements Transport<TcpCapabilities> {
       codec: 'json',
       error: { code, message, retryable },
     })
+  }
+
+  /** What nobody waits for. */
+  warn(error: WireError): void {
+    this.#host?.logger.warn(error.message, { code: error.code, cause: error.cause })
   }
 
   /** Calls the application; what it throws is its own, and stops nothing here. */

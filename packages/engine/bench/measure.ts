@@ -22,3 +22,10 @@ export function measure(name: string, steps: number, body: (steps: number) => vo
   )
   return { name, nsPerStep }
 }
+
+/** The element at an index that goes round. */
+export function pick<T>(list: readonly T[], index: number): T {
+  const value = list[index % list.length]
+  if (value === undefined) throw new RangeError('an empty list')
+  return value
+}

@@ -1,5 +1,5 @@
 import { TimerNode, TimingWheel } from '../src/index.ts'
-import { measure } from './measure.ts'
+import { measure, pick } from './measure.ts'
 
 const nodes = Array.from({ length: 65_536 }, () => new TimerNode())
 const delays = nodes.map((_, i) => 10 + ((i * 7_919) % 60_000))
@@ -7,8 +7,8 @@ const delays = nodes.map((_, i) => 10 + ((i * 7_919) % 60_000))
 measure('schedule + cancel', 1_000_000, (steps) => {
   const wheel = new TimingWheel<TimerNode>(0)
   for (let i = 0; i < steps; i++) {
-    const node = nodes[i & 65_535] as TimerNode
-    wheel.schedule(node, delays[i & 65_535] as number)
+    const node = pick(nodes, i)
+    wheel.schedule(node, pick(delays, i))
     wheel.cancel(node)
   }
 })
@@ -17,7 +17,7 @@ measure('schedule + fire', 65_536, (steps) => {
   const wheel = new TimingWheel<TimerNode>(0)
   let fired = 0
   const sink = { due: () => void fired++ }
-  for (let i = 0; i < steps; i++) wheel.schedule(nodes[i] as TimerNode, delays[i] as number)
+  for (let i = 0; i < steps; i++) wheel.schedule(pick(nodes, i), pick(delays, i))
   for (let now = 0; now < 61_000; now += 8) wheel.advance(now, sink)
   if (fired !== steps) throw new Error(`${fired} of ${steps} fired`)
 })

@@ -366,8 +366,5 @@ export function createEngine<B, R, W, O>(
   effects: Effects<B, R, W, O>,
 ): Engine<B, R, W, O> {
   // Sound, since the core hands out only what was handed in, and never looks inside.
-  return new EngineCore(
-    resolveOptions(options),
-    effects as Effects<unknown, unknown, unknown, unknown>,
-  ) as Engine<B, R, W, O>
+  return new EngineCore(resolveOptions(options), effects) as Engine<B, R, W, O>
 }

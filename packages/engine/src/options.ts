@@ -64,7 +64,7 @@ function resolveLimits(given: Partial<EngineLimits>): EngineLimits {
 }
 
 function invalid(option: string, expected: string, got: unknown): EngineError {
-  const shown = typeof got === 'object' || typeof got === 'function' ? typeof got : String(got)
+  const shown = typeof got === 'number' || typeof got === 'string' ? String(got) : typeof got
   return new EngineError(
     'ERR_AETHER_OPTIONS_INVALID',
     `engine option ${option}: expected ${expected}, got ${shown}`,

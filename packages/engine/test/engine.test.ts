@@ -238,13 +238,11 @@ describe('credit', () => {
     for (let i = 0; i < 4; i++)
       h.engine.ack(h.leases().filter((lease) => lease.owner === 'a')[i]?.id ?? 0, 'a', 'succeed', 'x')
     // Neither route starves the other.
-    expect(
-      held()
-        .slice(2)
-        .map((tid) => tid[0])
-        .toSorted()
-        .join(''),
-    ).toBe('aabb')
+    const routes = held()
+      .slice(2)
+      .map((tid) => tid.charAt(0))
+    expect(routes.filter((name) => name === 'a')).toHaveLength(2)
+    expect(routes.filter((name) => name === 'b')).toHaveLength(2)
   })
 })
 

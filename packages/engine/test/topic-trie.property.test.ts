@@ -48,7 +48,8 @@ test.each([0, 2, 8_192])(
               const [value, wanted] = JSON.parse(pair) as [number, string]
               if (naiveMatch(wanted.split('/'), step.topic.split('/'))) expected.add(value)
             }
-            expect(trie.match(step.topic).toSorted()).toEqual([...expected].toSorted())
+            expect(new Set(trie.match(step.topic))).toEqual(expected)
+            expect(trie.match(step.topic)).toHaveLength(expected.size)
           } else {
             const pair = JSON.stringify([step.value, step.filter])
             expect(trie[step.add ? 'add' : 'remove'](step.filter, step.value)).toBe(

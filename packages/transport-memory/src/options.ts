@@ -62,7 +62,7 @@ export function resolveMemoryOptions(
 }
 
 function invalid(option: string, expected: string, got: unknown): AetherError {
-  const shown = typeof got === 'object' ? typeof got : String(got)
+  const shown = typeof got === 'number' || typeof got === 'string' ? String(got) : typeof got
   return new AetherError(
     'ERR_AETHER_OPTIONS_INVALID',
     `memory transport: ${option} must be ${expected}, not ${shown}`,

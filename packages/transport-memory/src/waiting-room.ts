@@ -42,7 +42,7 @@ export class WaitingRoom {
         },
         fail: (error) => {
           leave()
-          reject(error as Error)
+          reject(error)
         },
       }
       const onAbort = (): void => waiting.fail(signal?.reason)

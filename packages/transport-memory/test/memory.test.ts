@@ -1,5 +1,4 @@
-import { AetherError } from '@aether/core'
-import type { AetherEvent, Delivery, TaskMessage } from '@aether/core'
+import type { AetherError, AetherEvent, Delivery, TaskMessage } from '@aether/core'
 import { describe, expect, test, vi } from 'vitest'
 
 import { createMemoryHub, memory } from '../src/index.ts'

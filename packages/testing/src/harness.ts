@@ -77,6 +77,8 @@ export interface WorkerExit {
 /** A running worker. A method whose fault is not declared rejects. */
 export interface WorkerHandle {
   readonly name: string
+  /** Of its process; undefined where it has none of its own. */
+  readonly pid?: number | undefined
   /** SIGKILL: it says nothing more to anyone. */
   kill(): Promise<void>
   /** SIGSTOP: it keeps its connection and does nothing. */

@@ -89,6 +89,7 @@ function handleOf(
     call?.() ?? Promise.reject(new Error(`worker ${spec.name} was given no link to cut`))
   return {
     name: spec.name,
+    pid: child.pid,
     async kill() {
       await signal('SIGKILL')
       await exited

@@ -1,6 +1,6 @@
 import type { Capabilities, Transport } from '@aether/core'
 
-import { startWorkerInProcess } from '../../src/index.ts'
+import { startWorkerInProcess } from '../../src/worker/start-worker-in-process.ts'
 import type { ConformanceOptions, Environment, EnvironmentOptions, Fault } from '../../src/index.ts'
 import type { Defect } from './defect.ts'
 import { ReferenceHub } from './reference-hub.ts'

@@ -72,6 +72,15 @@ export class Wheel<E extends WheelEntry<E>> {
     this.#size -= 1
   }
 
+  /** All that stands in it now, in no order. */
+  entries(): E[] {
+    const entries: E[] = []
+    for (const head of this.#heads) {
+      for (let entry = head; entry !== undefined; entry = entry.wheelNext) entries.push(entry)
+    }
+    return entries
+  }
+
   /** Stops the timer; what still stands in the wheel never becomes due. */
   stop(): void {
     this.#timer?.cancel()

@@ -10,11 +10,12 @@ import { isAetherError, type AetherError } from '../errors.ts'
 import type { Middleware } from '../middleware/middleware.ts'
 import { checkName } from '../topic/names.ts'
 import type { CompleteEvent, Logger, Receipt, StatusEvent, TaskMessage } from '../transport.ts'
-import { cancelledError, deadlineError, duplicate, inputTooLarge } from './client-errors.ts'
+import { cancelledError, deadlineError, duplicate } from './client-errors.ts'
 import { checkPerformOptions } from './perform-options.ts'
 import type { AttachOptions, PerformOptions } from './run.ts'
 import { localSettlement, settlementOf } from './settlement.ts'
 import { clientCall, performThrough } from './through-middleware.ts'
+import { taskMessage } from './task-message.ts'
 import { alreadySeen, TaskRun, type RunOwner } from './task-run.ts'
 
 /** The engine ends a task at its deadline; only when it stays silent this much longer does the client end the run by itself. */
@@ -42,7 +43,8 @@ export class Client implements RunOwner {
   readonly #host: ClientHost
   readonly #wheel: Wheel<TaskRun>
   readonly #counts = { performed: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 }
-  readonly #open = new Set<TaskRun>()
+  /** Open runs, attached ones included; each stands in the wheel. */
+  #openCount = 0
   #onIdle: (() => void) | undefined
 
   constructor(host: ClientHost) {
@@ -71,7 +73,7 @@ export class Client implements RunOwner {
     const tid = typeof options?.tid === 'string' ? options.tid : this.#host.createTid()
     const run = new TaskRun(this, tid, options, false)
     this.#counts.performed += 1
-    this.#open.add(run)
+    this.#openCount += 1
     try {
       const refused = this.#host.closedReason(isNested)
       if (refused !== undefined) throw refused
@@ -99,7 +101,7 @@ export class Client implements RunOwner {
 
   attach(definition: TaskDefinition, tid: string, options: AttachOptions = noOptions): TaskRun {
     const run = new TaskRun(this, tid, options, true)
-    this.#open.add(run)
+    this.#openCount += 1
     try {
       const refused = this.#host.closedReason(false)
       if (refused !== undefined) throw refused
@@ -133,7 +135,7 @@ export class Client implements RunOwner {
 
   /** Resolves when no run is open. */
   idle(): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve()
+    if (this.#openCount === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onIdle = resolve
     })
@@ -141,7 +143,7 @@ export class Client implements RunOwner {
 
   /** Ends what is still open as failed: nobody will hear of it any more. */
   stop(error: (tid: string) => AetherError): void {
-    for (const run of this.#open) {
+    for (const run of this.#wheel.entries()) {
       run.intercept = undefined
       run.finish(localSettlement('failed', run.tid, error(run.tid)))
     }
@@ -163,8 +165,8 @@ export class Client implements RunOwner {
     run.onAbort = undefined
     const { settlement } = run
     if (!run.isAttached && settlement !== undefined) this.#counts[settlement.status] += 1
-    this.#open.delete(run)
-    if (this.#open.size === 0) {
+    this.#openCount -= 1
+    if (this.#openCount === 0) {
       this.#onIdle?.()
       this.#onIdle = undefined
     }
@@ -224,48 +226,31 @@ export class Client implements RunOwner {
     headers: Readonly<Record<string, string>> | undefined,
     deadline: number,
   ): void {
-    const send = (): void => {
-      const message = this.#message(run, definition, input, options, headers, deadline)
-      if (message !== undefined) this.#whenStarted(run, () => this.#sendNow(run, message))
-    }
-    if (definition.input === undefined) return send()
+    if (definition.input === undefined) return this.#encodeAndSend(run, input, options, headers, deadline)
     // The worker validates again, and transforms: so the caller's own value travels, not what the schema made of it.
     const validated = validate(definition, 'input', input)
-    if (!isPromiseLike(validated)) return send()
-    validated.then(send).then(undefined, (error: unknown) => this.#failed(run, error))
+    if (!isPromiseLike(validated)) return this.#encodeAndSend(run, input, options, headers, deadline)
+    validated
+      .then(() => this.#encodeAndSend(run, input, options, headers, deadline))
+      .then(undefined, (error: unknown) => this.#failed(run, error))
   }
 
-  #message(
+  #encodeAndSend(
     run: TaskRun,
-    definition: TaskDefinition,
     input: unknown,
     options: PerformOptions,
     headers: Readonly<Record<string, string>> | undefined,
     deadline: number,
-  ): TaskMessage | undefined {
-    const { plan, route, channel, workgroup } = run
-    if (plan === undefined || route === undefined || channel === undefined || workgroup === undefined)
-      return undefined
-    const codec = plan.codecs.forValue(input)
-    const body = codec.encode(input)
-    const { maxPayloadBytes } = channel.transport.capabilities
-    if (body.length > maxPayloadBytes) throw inputTooLarge(definition, body.length, maxPayloadBytes)
-    const message = {
-      route,
-      tid: run.tid,
-      workgroup,
-      body,
-      codec: codec.name,
-      attempts: options.attempts ?? definition.attempts,
+  ): void {
+    // It may have ended while its input was validated.
+    if (run.settlement !== undefined) return
+    const message = taskMessage(run, input, options, headers, {
       deadline,
-      ttlMs: options.ttlMs ?? definition.ttlMs,
-      delayMs: options.delayMs ?? 0,
-      priority: options.priority ?? definition.priority,
-      waitForWorkers: options.waitForWorkers ?? false,
       client: this.#host.name,
       host: this.#host.host,
-    }
-    return headers === undefined ? message : { ...message, headers }
+    })
+    if (run.channel?.isStarted === true) this.#sendNow(run, message)
+    else this.#whenStarted(run, () => this.#sendNow(run, message))
   }
 
   /** Goes on once the channel is connected: at once, in the common case. */
@@ -347,6 +332,8 @@ export class Client implements RunOwner {
   }
 
   #due(run: TaskRun, nowMs: number): void {
+    // Ended by what another run's callback did, in the same turn of the wheel.
+    if (run.settlement !== undefined) return
     // Middleware that had its turn and did not end is not waited for any longer.
     if (run.intercept === alreadySeen) run.intercept = undefined
     if (run.doom !== undefined) return run.finish(localSettlement('failed', run.tid, run.doom))

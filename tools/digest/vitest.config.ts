@@ -1,3 +1,4 @@
 import { packageTests } from '../../vitest.shared.ts'
 
-export default packageTests()
+// Real processes on a machine that may be busy with others.
+export default packageTests({ testTimeout: 60_000 })

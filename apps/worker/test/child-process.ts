@@ -48,7 +48,7 @@ export async function brokerChild(port = 0): Promise<BrokerChild> {
   const started = child(`${here}/fixtures/broker.ts`, [String(port)])
   const line = await until(() => /^(\d+)\n/.exec(started.stdout())?.[1], {
     what: () => `the broker to listen: ${started.stderr()}`,
-    timeoutMs: 15_000,
+    timeoutMs: 30_000,
   })
   return { ...started, port: Number(line) }
 }
@@ -87,7 +87,7 @@ export async function readyWorker(options: WorkerChildOptions): Promise<WorkerCh
   const log = (): LogLine[] => logLines(started)
   const ready = await until(() => log().find((line) => line.msg === 'ready'), {
     what: () => `a worker that is ready: ${started.stdout()}${started.stderr()}`,
-    timeoutMs: 15_000,
+    timeoutMs: 30_000,
   })
   return { ...started, log, url: String(ready['http']) }
 }

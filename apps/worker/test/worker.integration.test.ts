@@ -163,7 +163,7 @@ describe('the worker service', () => {
     onTestFinished(() => void deaf.close())
     const { port } = deaf.address() as { port: number }
     const worker = startWorker({ port, handlers: ['builtin:text/stats'] })
-    await until(() => worker.stdout().includes('http is up'), { timeoutMs: 15_000 })
+    await until(() => worker.stdout().includes('http is up'), { timeoutMs: 30_000 })
     worker.process.kill('SIGTERM')
     expect(await worker.exited).toBe(0)
   })
@@ -184,7 +184,7 @@ describe('the health of the worker service', () => {
     expect(JSON.parse(body)).toMatchObject({ isHealthy: false, transport: 'reconnecting' })
     await broker.exited
     await brokerChild(broker.port)
-    await until(async () => (await get(`${worker.url}/healthz`)).status === 200, { timeoutMs: 15_000 })
+    await until(async () => (await get(`${worker.url}/healthz`)).status === 200, { timeoutMs: 30_000 })
     const aether = await client(broker.port)
     expect(await aether.perform(textStats, { text: 'still here' })).toMatchObject({ words: 2 })
   })
@@ -203,7 +203,7 @@ describe('the health of the worker service', () => {
     expect(JSON.parse((await get(`${worker.url}/healthz`)).body)).toMatchObject({ transport: 'ready' })
     expect(await get(`${worker.url}/readyz`)).toMatchObject({ status: 503 })
     proxy.heal()
-    await until(async () => (await get(`${worker.url}/healthz`)).status === 200, { timeoutMs: 15_000 })
+    await until(async () => (await get(`${worker.url}/healthz`)).status === 200, { timeoutMs: 30_000 })
   })
 })
 

@@ -17,18 +17,19 @@ const barWidth = 20
 /** The live picture: the whole job, its workers, and a bar for each task that runs, as far as the screen reaches. */
 export function frame(state: JobState, options: FrameOptions): string {
   const { columns, rows, rates, now } = options
-  const width = Math.max(40, columns - 1)
+  // Terminals that do not know their size say 0.
+  const width = (columns > 0 ? columns : 80) - 1
   const running = [...state.open].filter(
     (record) => record.worker !== undefined || now - record.startedAt >= settleMs,
   )
-  const room = Math.max(1, rows - 5)
+  const room = Math.max(1, (rows > 0 ? rows : 24) - 5)
   const shown = running.length > room ? running.slice(0, room - 1) : running
   const hidden = running.length - shown.length
   return [
     fitted(totals(state, rates), width).trimEnd(),
     fitted(shares(state), width).trimEnd(),
     ...shown.map((record) => taskLine(record, width)),
-    ...(hidden > 0 ? [`… and ${formatCount(hidden)} more running`] : []),
+    ...(hidden > 0 ? [fitted(`… and ${formatCount(hidden)} more running`, width).trimEnd()] : []),
   ].join('\n')
 }
 
@@ -55,7 +56,7 @@ function taskLine(record: FileRecord, width: number): string {
   const share = record.total > 0 ? Math.min(1, record.bytes / record.total) : 0
   const size = record.total > 0 ? formatBytes(record.total) : ''
   const head = `${bar(share)} ${size.padStart(8)} ${(record.worker ?? '').padEnd(9)} `
-  return head + fitted(record.file.path, width - head.length).trimEnd()
+  return fitted(head + fitted(record.file.path, width - head.length), width).trimEnd()
 }
 
 function bar(share: number): string {

@@ -25,7 +25,8 @@ export function showProgress(state: JobState, options: ViewOptions): () => void 
   const rates = throughput(now())
   const sample = (): ReturnType<typeof rates.sample> =>
     rates.sample(now(), { files: state.done, bytes: state.bytes })
-  if (stream.isTTY !== true) {
+  // A terminal that does not know its size (0 columns) cannot be drawn on either.
+  if (stream.isTTY !== true || stream.columns === 0) {
     const write = (): void => void stream.write(`${plainLine(state, sample())}\n`)
     const timer = setInterval(write, lineMs)
     return () => {

@@ -26,6 +26,7 @@ export function printable(text: string): string {
 
 /** Fits `text` into `width` columns: its end stays, as that is what tells files apart; shorter ones are filled with spaces. */
 export function fitted(text: string, width: number): string {
+  if (width < 1) return ''
   const shown = printable(text)
   const full = stringWidth(shown)
   if (full <= width) return shown + ' '.repeat(width - full)

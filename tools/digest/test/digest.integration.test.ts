@@ -189,7 +189,7 @@ describe('the main job', () => {
       await truncate(join(folder, name), 200_000_000_000)
     }
     const job = startJob([folder])
-    await until(() => job.stdout().includes('of 2 files'), { timeoutMs: 15_000 })
+    await until(() => job.stdout().includes('of 2 files'), { timeoutMs: 30_000 })
     const children = childrenOf(job.pid)
     expect(children.length).toBeGreaterThanOrEqual(3)
     job.signal('SIGINT')
@@ -205,10 +205,10 @@ describe('the main job', () => {
     await writeFile(join(folder, 'a'), '')
     await truncate(join(folder, 'a'), 200_000_000_000)
     const job = startJob([folder])
-    await until(() => job.stdout().includes('of 1 files'), { timeoutMs: 15_000 })
+    await until(() => job.stdout().includes('of 1 files'), { timeoutMs: 30_000 })
     const children = childrenOf(job.pid)
     job.signal('SIGKILL')
-    await until(() => children.every((pid) => !isAlive(pid)), { timeoutMs: 15_000 })
+    await until(() => children.every((pid) => !isAlive(pid)), { timeoutMs: 30_000 })
   })
 
   it('digests an empty folder, and refuses what is no folder with 2', async () => {

@@ -39,6 +39,17 @@ describe('frame', () => {
     expect(lines.at(-1)).toBe('… and 3 more running')
   })
 
+  it('fits a terminal of any width, and one that does not know its size', () => {
+    const { state } = running()
+    for (const columns of [2, 10, 41, 42, 60, 200]) {
+      const lines = frame(state, { columns, rows: 5, rates, now: 500 }).split('\n')
+      for (const line of lines) expect(stringWidth(line)).toBeLessThan(columns)
+    }
+    expect(frame(state, { columns: 0, rows: 0, rates, now: 500 })).toBe(
+      frame(state, { columns: 80, rows: 24, rates, now: 500 }),
+    )
+  })
+
   it('is one line where there is no screen', () => {
     const tracker = running()
     const [record] = tracker.state.records

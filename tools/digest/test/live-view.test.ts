@@ -11,7 +11,7 @@ interface Sink {
   text(): string
 }
 
-function sink(isTTY: boolean): Sink {
+function sink(isTTY: boolean, columns = 80): Sink {
   let text = ''
   const stream = new Writable({
     write(chunk: Buffer, _encoding, callback) {
@@ -19,7 +19,7 @@ function sink(isTTY: boolean): Sink {
       callback()
     },
   })
-  return { stream: Object.assign(stream, { isTTY, columns: 80, rows: 24 }), text: () => text }
+  return { stream: Object.assign(stream, { isTTY, columns, rows: 24 }), text: () => text }
 }
 
 describe('showProgress', () => {
@@ -33,9 +33,12 @@ describe('showProgress', () => {
     expect(text()).toContain('\u001b[')
   })
 
-  it('writes plain lines elsewhere, the last one at the end', async () => {
+  it.each([
+    ['where there is no terminal', false, 80],
+    ['on a terminal without a size', true, 0],
+  ] as const)('writes plain lines %s, the last one at the end', async (_, isTTY, columns) => {
     const { state } = jobTracker([], ['worker-1'])
-    const { stream, text } = sink(false)
+    const { stream, text } = sink(isTTY, columns)
     const stop = showProgress(state, { stream })
     await until(() => text().split('\n').length > 2)
     stop()

@@ -29,6 +29,9 @@ describe('fitted', () => {
   it('fills short texts and keeps the end of long ones, counting columns and not characters', () => {
     expect(fitted('abc', 5)).toBe('abc  ')
     expect(fitted('abcdef', 4)).toBe('…def')
+    expect(fitted('abc', 1)).toBe('…')
+    expect(fitted('abc', 0)).toBe('')
+    expect(fitted('abc', -3)).toBe('')
     expect(fitted('我喜欢编程', 6)).toBe('…编程 ')
     expect(fitted('👩‍👩‍👧👩‍👩‍👧', 3)).toBe('…👩‍👩‍👧')
   })

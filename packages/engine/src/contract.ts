@@ -124,7 +124,7 @@ export interface DeadLetter<B> {
   readonly at: number
 }
 
-/** Where the effects of a command go, synchronously, while the command runs. An effect must not call back into the engine. */
+/** Where the effects of a command go, synchronously, while the command runs. An effect must neither call back into the engine nor throw. */
 export interface Effects<B, R, W, O> {
   deliver(lease: Lease<B, O>): void
   /** The lease ended without its consumer's word: stop working on it. `cancelReason` is what `cancel` said. */

@@ -1,4 +1,4 @@
-/** Longest topic or filter, in UTF-16 units: what always fits a 16-bit length of UTF-8 three times over is more than any name needs. */
+/** Longest topic or filter, in UTF-16 units: even at three bytes each it fits a 16-bit length. */
 export const maxTopicLength = 16_384
 /** Deepest topic or filter: bounds the depth of a match. */
 export const maxTopicLevels = 128

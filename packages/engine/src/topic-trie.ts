@@ -17,7 +17,7 @@ export interface TopicTrie<T> {
   remove(filter: string, value: T): boolean
   /** Every value with a matching filter, once each, in an array that must not be changed. A topic seen before, with no change since, costs one lookup. */
   match(topic: string): readonly T[]
-  /** Whether some filter matches; remembers nothing. */
+  /** Whether this value is filed under this filter. */
   has(filter: string, value: T): boolean
 }
 

@@ -12,7 +12,7 @@ describe.each(['most-credit', 'round-robin', 'random'] as const)(
         fc.property(commands, (list) => {
           runCommands(list, policy)
         }),
-        { numRuns: 500 },
+        { numRuns: 250 },
       )
     })
 

@@ -12,7 +12,8 @@ const neverUsed = 0xc1
 
 /**
  * MessagePack, from the optional peer `msgpackr`: smaller than JSON, and keeps bytes, dates and 64-bit integers inside a value. A `Map` becomes an object, a
- * `Set` an array, `undefined` inside a value `null`. Both sides need it: pass it as `codec` to `createAether`. Throws `ERR_AETHER_PAYLOAD_UNENCODABLE` and
+ * `Set` an array, `undefined` inside a value `null`, and a key
+ * `__proto__` is renamed. Both sides need it: pass it as `codec` to `createAether`. Throws `ERR_AETHER_PAYLOAD_UNENCODABLE` and
  * `ERR_AETHER_PAYLOAD_UNDECODABLE`.
  */
 export const msgpack: Codec = {

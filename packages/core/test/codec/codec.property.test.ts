@@ -22,15 +22,18 @@ test('any text survives the json codec, lone surrogates included', () => {
 })
 
 test('what JSON can say survives the msgpack codec, and bytes inside it too', () => {
-  // msgpackr writes -0 as 0, as JSON does.
-  const positive = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+  // -0 becomes 0, as in JSON; msgpackr renames a key called __proto__, so that nobody can set a prototype.
+  const values = fc
+    .jsonValue()
+    .map((value): unknown => JSON.parse(JSON.stringify(value)))
+    .filter((value) => !JSON.stringify(value).includes('__proto__'))
   fc.assert(
-    fc.property(fc.jsonValue(), fc.uint8Array(), (value, bytes) => {
-      const decoded = msgpack.decode(msgpack.encode({ value: positive(value), bytes })) as {
+    fc.property(values, fc.uint8Array(), (value, bytes) => {
+      const decoded = msgpack.decode(msgpack.encode({ value, bytes })) as {
         value: unknown
         bytes: Uint8Array
       }
-      expect(decoded.value).toEqual(positive(value))
+      expect(decoded.value).toEqual(value)
       expect([...decoded.bytes]).toEqual([...bytes])
     }),
   )

@@ -22,6 +22,12 @@ describe('msgpack', () => {
     expect(msgpack.decode(first)).toEqual({ n: 1 })
   })
 
+  test('a key called __proto__ sets no prototype', () => {
+    const decoded = msgpack.decode(msgpack.encode(JSON.parse('{"__proto__":{"polluted":true}}'))) as object
+    expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype)
+    expect('polluted' in decoded).toBe(false)
+  })
+
   test.each([
     ['a cycle', cycle],
     ['a function', () => 1],

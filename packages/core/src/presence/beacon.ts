@@ -56,7 +56,8 @@ export class Beacon {
     this.#isStopped = true
     this.#timer?.cancel()
     this.#timer = undefined
-    if (this.#presenceMs > 0) await this.#say('dismiss')
+    // Who never said that it is there has no need to say goodbye.
+    if (this.#lastAtMs !== -Infinity) await this.#say('dismiss')
   }
 
   readonly #look = (): void => {

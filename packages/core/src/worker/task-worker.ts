@@ -190,7 +190,8 @@ export class TaskWorker implements Worker {
       await channel.start()
       for (const registration of this.#registrations.values()) {
         if (this.#draining !== undefined) throw workerClosed(this.name)
-        this.#consumers.push(await this.#consume(registration))
+        const consumer = await this.#consume(registration)
+        this.#consumers.push(consumer)
       }
       if (this.#draining !== undefined) throw workerClosed(this.name)
       this.#state = { status: 'ready' }
@@ -276,7 +277,7 @@ export class TaskWorker implements Worker {
     this.#drainController.abort(shutdown(this.name, 'is draining'))
     try {
       if (wasStarted) {
-        await this.#starting?.catch(ignore)
+        // A start under way is not waited for: it may wait for a connection. It sees that it came too late, and closes what it opened.
         await this.#closeConsumers()
         if (!this.#isHurried) await this.#idle(graceMs, true)
         const reason = shutdown(this.name, 'is shutting down')
@@ -362,5 +363,3 @@ function handlerMissing(worker: string, delivery: Delivery): AetherError {
     detail: { job, task },
   })
 }
-
-function ignore(): void {}

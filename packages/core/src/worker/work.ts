@@ -309,7 +309,10 @@ export class Work implements TaskContext, WheelEntry<Work> {
     this.completion = event
     if (this.#host.keepsCompletions) this.#host.finished.add(event)
     this.#delivery.ack(event, deadLetter ? { deadLetter } : undefined).then(
-      () => this.#settled(),
+      () => {
+        this.completion = undefined
+        this.#settled()
+      },
       (error: unknown) => {
         this.#host.counts.refused += 1
         // The task may come again, here too: then its completion is sent again instead of working twice.

@@ -334,6 +334,38 @@ describe('drain', () => {
     await drained
   })
 
+  it('does not wait for a connection that never comes', async () => {
+    const { aether, transport, hub } = setUp()
+    const connected = gate()
+    transport.connecting = connected.promise
+    const worker = aether.worker().handle(echo, () => 1)
+    const started = worker.start()
+    await settleDown()
+    await worker.close()
+    expect(worker.state).toEqual({ status: 'closed' })
+    connected.open()
+    await expect(started).rejects.toMatchObject({ code: 'ERR_AETHER_WORKER_CLOSED' })
+    expect(hub.consumers.size).toBe(0)
+  })
+
+  it('closes what a start under way opens after it', async () => {
+    const { aether, transport, hub } = setUp()
+    const consumed = gate()
+    const consume = transport.consume.bind(transport)
+    transport.consume = async (...args) => {
+      await consumed.promise
+      return consume(...args)
+    }
+    const worker = aether.worker().handle(echo, () => 1)
+    const started = worker.start()
+    await settleDown()
+    await worker.close()
+    consumed.open()
+    await expect(started).rejects.toMatchObject({ code: 'ERR_AETHER_WORKER_CLOSED' })
+    expect(hub.consumers.size).toBe(0)
+    expect(worker.state).toEqual({ status: 'closed' })
+  })
+
   it('is one, however often it is asked for; and nothing before start', async () => {
     const { aether } = setUp()
     const worker = await work(aether, echo, () => 1)

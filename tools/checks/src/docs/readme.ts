@@ -28,11 +28,19 @@ function missingParts(each: WorkspacePackage, readme: string): readonly string[]
   if (each.group === 'apps') return has('configuration') ? [] : ['has no section about its configuration']
   const example = codeBlocks(readme).some(isTypeScript)
   return [
-    ...(readme.includes(`npm install ${each.name}`) ? [] : [`has no line with \`npm install ${each.name}\``]),
+    ...(hasInstallLine(each.name, readme)
+      ? []
+      : [`has no line that starts with \`npm install\` and names ${each.name}`]),
     ...(example ? [] : ['shows no example as a ```ts block']),
-    ...(has('option') || has('api') ? [] : ['has no section about its options']),
+    ...(has('option') || /\bdefault\b/i.test(readme)
+      ? []
+      : ['says nothing about options and their defaults']),
     ...(has('error') ? [] : ['has no section about its error codes']),
   ]
+}
+
+function hasInstallLine(name: string, readme: string): boolean {
+  return readme.split('\n').some((line) => line.startsWith('npm install ') && line.split(' ').includes(name))
 }
 
 /** An example is a part of a file below `examples`, which a test runs; blocks that only show a shape are marked `ts no-run`. */

@@ -4,7 +4,7 @@ import { readWorkspace } from '../../src/workspace.ts'
 import { fixtureWorkspace, manifest, type Files } from '../fixture-workspace.ts'
 
 const example = `const run = perform(resize)\nawait run`
-const readme = `# x\n\n\`npm install @aether/x\`\n\n\`\`\`ts\n${example}\n\`\`\`\n\n## Options\n\n## Errors\n`
+const readme = `# x\n\n\`\`\`sh\nnpm install @aether/core @aether/x\n\`\`\`\n\n\`\`\`ts\n${example}\n\`\`\`\n\n## Options\n\n## Errors\n`
 
 function problems(files: Files): readonly string[] {
   const root = fixtureWorkspace({ 'packages/x/package.json': manifest('@aether/x'), ...files })
@@ -28,9 +28,9 @@ describe('checkReadme', () => {
 
   it('names the parts that are missing', () => {
     expect(problems({ 'packages/x/README.md': '# x\n' })).toEqual([
-      'has no line with `npm install @aether/x`',
+      'has no line that starts with `npm install` and names @aether/x',
       'shows no example as a ```ts block',
-      'has no section about its options',
+      'says nothing about options and their defaults',
       'has no section about its error codes',
     ])
   })

@@ -19,13 +19,12 @@ export function tcp(options: TcpOptions): Transport<TcpCapabilities> {
   const { maxPayloadBytes } = checkOptions(options)
   const { url, maxPayloadBytes: _checked, ...session } = options
   try {
-    let transport: TcpTransport | undefined
     const client = createTcpClient(url, {
-      onWarning: (error) => transport?.warn(error),
+      onWarning: (error) => transport.warn(error),
       ...session,
       maxFrameBytes: Math.max(maxPayloadBytes + HEAD_BYTES, 1_114_112),
     })
-    transport = new TcpTransport(client, { ...tcpCapabilities, maxPayloadBytes })
+    const transport: TcpTransport = new TcpTransport(client, { ...tcpCapabilities, maxPayloadBytes })
     return transport
   } catch (error) {
     throw toAetherError(error)

@@ -1,11 +1,12 @@
 import { backoffMs } from './backoff.ts'
 import type { ByteStream } from './byte-stream.ts'
 import { CommandRing, type CommandWaiter } from './command-ring.ts'
+import { closedError, connectError, isFatal, lostCommand, lostError } from './connection-errors.ts'
 import { type ConnectionState, isOver } from './connection-state.ts'
 import { WireError } from './errors.ts'
 import { FrameCursor } from './frame-cursor.ts'
 import { type FrameHandler, FrameReader } from './frame-reader.ts'
-import { FrameWriter } from './frame-writer.ts'
+import type { FrameWriter } from './frame-writer.ts'
 import {
   readConfirm,
   readDeduplicated,
@@ -24,11 +25,10 @@ import {
 import { Heartbeat } from './heartbeat.ts'
 import { headersRoom, type HeadersInput } from './headers.ts'
 import type { ResolvedOptions } from './options.ts'
+import { Outbound } from './outbound.ts'
 import { FrameType, VERSION } from './protocol.ts'
 import { ReadyQueue } from './ready-queue.ts'
-
-/** Written at once, in the middle of a turn, when this much has gathered: the peer can work on it meanwhile. */
-const FLUSH_BYTES = 65_536
+import { pause, within } from './wait.ts'
 
 /** What a frame may hold beside its payload. */
 const HEAD_BYTES = 65_536
@@ -50,12 +50,10 @@ export interface ConnectionHandler {
  */
 export class Connection implements FrameHandler {
   /** Where frames for the broker are written; say `wrote` afterwards. */
-  readonly writer: FrameWriter = new FrameWriter()
+  readonly writer: FrameWriter
   readonly commands: CommandRing = new CommandRing()
   /** Whether frames may be written now. */
   ready = false
-  /** Whether the stream cannot take more at the moment. */
-  blocked = false
   generation = 0
   /** Longest frame the broker accepts. */
   maxFrameBytes: number
@@ -65,10 +63,9 @@ export class Connection implements FrameHandler {
   readonly #handler: ConnectionHandler
   readonly #cursor = new FrameCursor()
   readonly #queue: ReadyQueue
-  readonly #flushDeferred: () => void
+  readonly #outbound: Outbound
   #identity: { readonly client: string; readonly host: string }
   #state: ConnectionState = { status: 'idle' }
-  #scheduled = false
   #stream: ByteStream | undefined
   #reader: FrameReader | undefined
   #heartbeat: Heartbeat | undefined
@@ -81,7 +78,6 @@ export class Connection implements FrameHandler {
   #closed: (() => void) | undefined
   #lastError: WireError | undefined
   #barriers: { readonly resolve: () => void; readonly reject: (error: WireError) => void }[] = []
-  #drainWaiters: (() => void)[] = []
 
   constructor(options: ResolvedOptions, handler: ConnectionHandler) {
     this.#options = options
@@ -90,10 +86,13 @@ export class Connection implements FrameHandler {
     this.maxPayloadBytes = options.maxFrameBytes - HEAD_BYTES
     this.#identity = options
     this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
-    this.#flushDeferred = () => {
-      this.#scheduled = false
-      if (!this.blocked) this.flush()
-    }
+    this.#outbound = new Outbound(options.highWaterBytes, options.defer)
+    this.writer = this.#outbound.writer
+  }
+
+  /** Whether the stream cannot take more at the moment. */
+  get blocked(): boolean {
+    return this.#outbound.blocked
   }
 
   get state(): ConnectionState {
@@ -130,22 +129,12 @@ export class Connection implements FrameHandler {
 
   /** Frames have been written: they go out at the end of this turn, or at once when they are many. */
   wrote(): void {
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      this.#options.defer(this.#flushDeferred)
-    } else if (!this.blocked && this.writer.pendingBytes >= FLUSH_BYTES) this.flush()
-  }
-
-  flush(): void {
-    if (this.#stream === undefined) return
-    const chunks = this.writer.take()
-    if (chunks.length > 0 && !this.#stream.write(chunks)) this.blocked = true
+    this.#outbound.wrote()
   }
 
   /** Resolves when the stream takes more again, or is gone. */
   drained(): Promise<void> {
-    if (!this.blocked && this.writer.pendingBytes < this.#options.highWaterBytes) return Promise.resolve()
-    return new Promise((resolve) => this.#drainWaiters.push(resolve))
+    return this.#outbound.drained()
   }
 
   /** Resolves once the broker has handled every frame written until now. `ERR_AETHER_TRANSPORT_LOST`. */
@@ -231,7 +220,7 @@ export class Connection implements FrameHandler {
   fault(error: WireError): void {
     if (this.#stream === undefined) return
     writeError(this.writer, error.code, error.message)
-    this.flush()
+    this.#outbound.flush()
     this.#stream.close()
     this.#drop(error)
   }
@@ -255,7 +244,7 @@ export class Connection implements FrameHandler {
         if (isFatal(reason) || performance.now() >= deadline) throw this.#fail(reason)
         if (this.generation > 0) this.#enter({ status: 'reconnecting', attempt, error: reason })
       }
-      await this.#sleep(
+      await this.#pause(
         Math.min(
           backoffMs(attempt, this.#options.backoff, this.#options.random),
           deadline - performance.now(),
@@ -295,6 +284,7 @@ export class Connection implements FrameHandler {
       const onAbort = (): void => this.#drop(signal.reason as WireError)
       signal.addEventListener('abort', onAbort, { once: true })
       this.#stream = stream
+      this.#outbound.open(stream)
       this.#reader = new FrameReader(this, { maxFrameBytes: this.#options.maxFrameBytes })
       this.#closed = () => {
         signal.removeEventListener('abort', onAbort)
@@ -309,7 +299,9 @@ export class Connection implements FrameHandler {
       }
       stream.open({
         onData: (chunk) => this.#onData(stream, chunk),
-        onDrain: () => this.#onDrain(stream),
+        onDrain: () => {
+          if (this.#stream === stream) this.#outbound.onDrain()
+        },
         onClose: (error) => {
           if (this.#stream === stream) this.#drop(lostError(error))
         },
@@ -325,7 +317,7 @@ export class Connection implements FrameHandler {
         host,
         token,
       })
-      this.flush()
+      this.#outbound.flush()
     })
   }
 
@@ -338,13 +330,6 @@ export class Connection implements FrameHandler {
       if (!(error instanceof WireError)) throw error
       this.fault(error)
     }
-  }
-
-  #onDrain(stream: ByteStream): void {
-    if (this.#stream !== stream) return
-    this.blocked = false
-    this.flush()
-    if (!this.blocked) this.#releaseDrainWaiters()
   }
 
   #onWelcome(welcome: Welcome): void {
@@ -404,7 +389,7 @@ export class Connection implements FrameHandler {
   }
 
   async #reconnect(): Promise<void> {
-    await this.#sleep(backoffMs(1, this.#options.backoff, this.#options.random))
+    await this.#pause(backoffMs(1, this.#options.backoff, this.#options.random))
     if (!isOver(this.#state)) await this.#connect(Number.POSITIVE_INFINITY)
   }
 
@@ -416,23 +401,15 @@ export class Connection implements FrameHandler {
     this.#heartbeat = undefined
     this.#welcome = undefined
     this.ready = false
-    this.blocked = false
-    this.writer.reset()
+    this.#outbound.close()
   }
 
   #settleAll(error: WireError): void {
     const barriers = this.#barriers
     this.#barriers = []
     for (const barrier of barriers) barrier.reject(error)
-    this.#releaseDrainWaiters()
     this.commands.clear(error)
     this.#handler.onLost(error)
-  }
-
-  #releaseDrainWaiters(): void {
-    const waiters = this.#drainWaiters
-    this.#drainWaiters = []
-    for (const resolve of waiters) resolve()
   }
 
   #fail(error: WireError): WireError {
@@ -442,17 +419,9 @@ export class Connection implements FrameHandler {
     return error
   }
 
-  #sleep(delayMs: number): Promise<void> {
-    if (delayMs <= 0) return Promise.resolve()
-    const abort = new AbortController()
-    this.#abort = abort
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs)
-      abort.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+  #pause(delayMs: number): Promise<void> {
+    this.#abort = new AbortController()
+    return pause(delayMs, this.#abort.signal)
   }
 
   async #close(): Promise<void> {
@@ -476,61 +445,11 @@ export class Connection implements FrameHandler {
 
   async #leave(stream: ByteStream): Promise<void> {
     writeGoodbye(this.writer, 'closed by its application')
-    this.flush()
+    this.#outbound.flush()
     const ended = new Promise<void>((resolve) => {
       this.#closed = resolve
     })
     stream.close()
     await within(this.#options.closeTimeoutMs, this.#hurry.signal, ended)
   }
-}
-
-async function within(timeoutMs: number, signal: AbortSignal, promise: Promise<void>): Promise<void> {
-  if (signal.aborted) return
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs)
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  await Promise.race([promise, timeout])
-  clearTimeout(timer)
-}
-
-/** Trying again would end the same way. */
-function isFatal(error: WireError): boolean {
-  return error.code === 'ERR_AETHER_PROTOCOL_VERSION' || error.code === 'ERR_AETHER_OPTIONS_INVALID'
-}
-
-/** What calls after `close` are told. */
-export function closedError(): WireError {
-  return new WireError('ERR_AETHER_TRANSPORT_CLOSED', 'The client is closed.')
-}
-
-function lostError(cause?: unknown): WireError {
-  return new WireError('ERR_AETHER_TRANSPORT_LOST', 'The connection to the broker ended.', {
-    retryable: true,
-    ...(cause === undefined ? {} : { cause }),
-  })
-}
-
-/** What waited for an answer is told that it may have been done. */
-function lostCommand(error: WireError): WireError {
-  if (error.code === 'ERR_AETHER_TRANSPORT_CLOSED') return error
-  return new WireError(
-    'ERR_AETHER_TRANSPORT_LOST',
-    `The connection was lost; what was under way may have been done. ${error.message}`,
-    {
-      cause: error,
-      retryable: true,
-    },
-  )
-}
-
-function connectError(error: unknown): WireError {
-  if (error instanceof WireError && error.code !== 'ERR_AETHER_TRANSPORT_LOST') return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new WireError('ERR_AETHER_CONNECT_FAILED', `Cannot connect to the broker: ${reason}`, {
-    cause: error,
-    retryable: true,
-  })
 }

@@ -2,9 +2,6 @@ const INDEX_BITS = 20
 const INDEX_MASK = (1 << INDEX_BITS) - 1
 const GENERATIONS = 1 << (32 - INDEX_BITS)
 
-/** Most entries of a slot table. */
-export const MAX_SLOTS: number = INDEX_MASK
-
 /**
  * Values by small ids that fit into a `u32` correlation: an array and a list of free places. An id holds the generation of its place, so that an
  * answer that comes late does not find the next owner of the place. 0 is never an id.
@@ -19,7 +16,7 @@ export class SlotTable<T> {
     return this.#size
   }
 
-  /** Callers see to it that there are never more than `MAX_SLOTS`. */
+  /** Callers see to it that there are never more than a million. */
   add(value: T): number {
     const index = this.#free.pop() ?? this.#extend()
     this.#values[index] = value

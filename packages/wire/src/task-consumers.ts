@@ -1,4 +1,5 @@
-import { closedError, type Connection } from './connection.ts'
+import { closedError } from './connection-errors.ts'
+import type { Connection } from './connection.ts'
 import { isOver } from './connection-state.ts'
 import { WireError } from './errors.ts'
 import type { FrameCursor } from './frame-cursor.ts'

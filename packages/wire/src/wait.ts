@@ -1,0 +1,25 @@
+/** Resolves with `promise`, at the abort of `signal`, or after `timeoutMs`, whichever is first. */
+export async function within(timeoutMs: number, signal: AbortSignal, promise: Promise<void>): Promise<void> {
+  if (signal.aborted) return
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await Promise.race([promise, timeout])
+  clearTimeout(timer)
+}
+
+/** Resolves after `delayMs`, or at once when the signal aborts. */
+export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  if (delayMs <= 0 || signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, delayMs)
+    signal.addEventListener('abort', end, { once: true })
+  })
+}

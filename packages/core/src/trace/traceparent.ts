@@ -1,6 +1,4 @@
 /** W3C trace context: the headers that travel with every hop of a task. https://www.w3.org/TR/trace-context/ */
-export const traceHeaderNames = ['traceparent', 'tracestate'] as const
-
 export interface TraceParent {
   readonly traceId: string
   readonly spanId: string

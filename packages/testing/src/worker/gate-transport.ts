@@ -31,7 +31,7 @@ export function gateTransport<C extends Capabilities>(transport: Transport<C>): 
       pass(() => {
         start().then(
           (value) => pass(() => resolve(value)),
-          (error: unknown) => pass(() => reject(error as Error)),
+          (error: unknown) => pass(() => reject(error)),
         )
       })
     })

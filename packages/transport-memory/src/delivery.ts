@@ -8,7 +8,7 @@ import type {
   TaskMessage,
 } from '@aether/core'
 
-import { leaseLostError } from './errors.ts'
+import { floodError, leaseLostError } from './errors.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Job } from './turn-queue.ts'
 
@@ -35,9 +35,11 @@ export class MemoryDelivery implements Delivery, Job {
   /** Hands it to the consumer, unless it was revoked or the consumer was closed on the way. */
   run(): void {
     if (this.#reason !== undefined || this.endpoint.isOver) return
-    if (this.#consumer.isClosed)
-      this.endpoint.hub.engine.release(this.lease, this.endpoint, { delayMs: 0, failed: false })
-    else this.endpoint.guard(this.#consumer.handler, this)
+    if (!this.#consumer.isClosed) return this.endpoint.guard(this.#consumer.handler, this)
+    const { hub } = this.endpoint
+    hub.engine.release(this.lease, this.endpoint, { delayMs: 0, failed: false })
+    hub.forget(this.lease)
+    hub.touch()
   }
 
   onRevoke(handler: (reason: AetherError) => void): void {
@@ -66,9 +68,10 @@ export class MemoryDelivery implements Delivery, Job {
 
   report(event: StatusEvent): Promise<void> {
     const { hub } = this.endpoint
-    const tooLarge = hub.tooLarge(event.body, 'the progress')
-    if (tooLarge !== undefined) return Promise.reject(tooLarge)
-    return this.#answer(hub.report(this.lease, this.endpoint, event))
+    const refusal = hub.isFull ? floodError() : hub.tooLarge(event.body, 'the progress')
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const result = hub.report(this.lease, this.endpoint, event)
+    return (result === 'ok' ? hub.turn() : undefined) ?? this.#answer(result)
   }
 
   ack(complete: CompleteEvent, options?: { readonly deadLetter?: boolean }): Promise<void> {

@@ -20,7 +20,7 @@ import type {
 import { checkFilter, checkTask } from './check-input.ts'
 import type { MemoryCapabilities } from './capabilities.ts'
 import { MemoryConsumer } from './delivery.ts'
-import { closedError, fromEngine, refusalError, unknownTaskError } from './errors.ts'
+import { closedError, floodError, fromEngine, refusalError, unknownTaskError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { StateMachine } from './state-machine.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -38,8 +38,8 @@ export class Endpoint implements Transport<MemoryCapabilities> {
   readonly #room: WaitingRoom
   readonly #consumers = new Set<MemoryConsumer>()
   readonly #listeners = new Set<MemoryListener>()
-  /** Events that came while it was cut off. */
-  #held: (StatusEvent | CompleteEvent)[] = []
+  /** Completions that came while it was cut off. */
+  #held: CompleteEvent[] = []
   #host: TransportHost | undefined = undefined
   #generation = 0
   #closing: Promise<void> | undefined = undefined
@@ -105,6 +105,8 @@ export class Endpoint implements Transport<MemoryCapabilities> {
     }
     const result = hub.engine.send(route, spec, this)
     hub.touch()
+    const turn = hub.turn()
+    if (turn !== undefined) await turn
     if (result === 'accepted') return accepted
     if (result === 'deduplicated') return joined
     throw refusalError(result, route, tid)
@@ -153,7 +155,10 @@ export class Endpoint implements Transport<MemoryCapabilities> {
     const tooLarge = 'body' in event ? this.hub.tooLarge(event.body, `the ${event.action} event`) : undefined
     if (tooLarge !== undefined) throw tooLarge
     this.#key(event.route)
+    if (this.hub.isFull) throw floodError()
     this.hub.publish(event)
+    const turn = this.hub.turn()
+    if (turn !== undefined) await turn
   }
 
   async listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener> {
@@ -188,8 +193,9 @@ export class Endpoint implements Transport<MemoryCapabilities> {
   /** An event of a task that this application sent or attached to. */
   hear(event: StatusEvent | CompleteEvent): void {
     if (this.isOver || this.#host === undefined) return
-    if (this.state.status === 'reconnecting') this.#held.push(event)
-    else this.guard(this.#host.onEvent, event)
+    if (this.state.status !== 'reconnecting') return this.guard(this.#host.onEvent, event)
+    // Progress is at most once; of completions there is one a task.
+    if (event.action === 'complete') this.#held.push(event)
   }
 
   /** Calls the application; what it throws is its own, and stops nothing here. */

@@ -86,6 +86,12 @@ export function tooLargeError(what: string, bytes: number, limit: number): Aethe
   )
 }
 
+export function floodError(): AetherError {
+  const message =
+    'too many events wait to be heard by the listeners of this hub; await each publish and report'
+  return new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
+}
+
 export function closedError(): AetherError {
   return new AetherError('ERR_AETHER_TRANSPORT_CLOSED', 'the memory transport is closed')
 }

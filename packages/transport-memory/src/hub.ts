@@ -119,6 +119,16 @@ export class Hub implements MemoryHub {
     this.#queue.push({ run })
   }
 
+  /** Where a call that has done its work waits, so that a stream of calls leaves turns to everyone else. */
+  turn(): Promise<void> | undefined {
+    return this.#queue.turn()
+  }
+
+  /** Events are refused while this many wait to be heard: those of tasks are bounded by the engine. */
+  get isFull(): boolean {
+    return this.#queue.isFull
+  }
+
   /** The engine's state changed: its timer is looked at before this turn ends. */
   touch(): void {
     this.#queue.schedule()

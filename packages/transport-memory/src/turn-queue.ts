@@ -5,6 +5,8 @@ export interface Job {
 
 /** Jobs done in one turn of the event loop before timers and sockets get theirs. */
 const jobsPerTurn = 1_024
+/** Waiting jobs from which on `isFull`. */
+const maxJobs = 100_000
 
 /**
  * Runs jobs in order, never inside the caller's stack: in a microtask as long as the event loop's turn has not used up its share, afterwards in the next
@@ -16,11 +18,25 @@ export class TurnQueue {
   #isScheduled = false
   #left = jobsPerTurn
   #isRefilling = false
+  #turns: (() => void)[] = []
   readonly #drainLater = (): void => this.#drain()
 
   /** `onIdle` runs after each batch. */
   constructor(onIdle: () => void) {
     this.#onIdle = onIdle
+  }
+
+  /** Whether whoever can be refused should be. */
+  get isFull(): boolean {
+    return this.#jobs.length >= maxJobs
+  }
+
+  /** When the share of this turn is used up: resolves in the next one. Who waits for it can neither starve others nor flood the queue. */
+  turn(): Promise<void> | undefined {
+    if (this.#left > 0) return undefined
+    return new Promise((resolve) => {
+      this.#turns.push(resolve)
+    })
   }
 
   push(job: Job): void {
@@ -61,6 +77,9 @@ export class TurnQueue {
   readonly #refill = (): void => {
     this.#isRefilling = false
     this.#left = jobsPerTurn
+    const turns = this.#turns
+    this.#turns = []
     if (this.#isScheduled) this.#drain()
+    for (const resolve of turns) resolve()
   }
 }

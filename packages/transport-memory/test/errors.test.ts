@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import {
   closedError,
   endedError,
+  floodError,
   fromEngine,
   leaseLostError,
   refusalError,
@@ -74,6 +75,7 @@ test('the rest has its code too', () => {
     detail: { bytes: 11, limit: 10 },
   })
   expect(closedError().code).toBe('ERR_AETHER_TRANSPORT_CLOSED')
+  expect(floodError()).toMatchObject({ code: 'ERR_AETHER_QUEUE_FULL', retryable: true })
   expect(unknownTaskError('r', 't', 'is not known').code).toBe('ERR_AETHER_TASK_UNKNOWN')
 })
 

@@ -251,3 +251,43 @@ test('dead letters can be looked at', async () => {
   )
   await hub.close()
 })
+
+test('events are refused rather than piled up, and who awaits is slowed down instead', async () => {
+  const transport = memory()
+  await startedPeer(transport)
+  let heard = 0
+  await transport.listen({}, () => heard++)
+  const event = { action: 'cancel', route, tid: 'x', client: 'c', host: 'h', reason: 'because' } as const
+  let isFired = false
+  setTimeout(() => {
+    isFired = true
+  }, 20)
+  let published = 0
+  while (!isFired) {
+    await transport.publish(event)
+    published++
+  }
+  await vi.waitFor(() => expect(heard).toBe(published))
+  const flood = await Promise.allSettled(Array.from({ length: 100_100 }, () => transport.publish(event)))
+  const refused = flood.filter((result) => result.status === 'rejected')
+  expect(refused.length).toBeGreaterThan(0)
+  expect(refused.length).toBeLessThanOrEqual(100)
+  expect((refused[0] as PromiseRejectedResult).reason).toMatchObject({ code: 'ERR_AETHER_QUEUE_FULL' })
+  await vi.waitFor(() => expect(heard).toBe(published + flood.length - refused.length))
+  await transport.close()
+})
+
+test('a delivery that was on its way to a consumer which closes goes to another', async () => {
+  const transport = memory()
+  const peer = await startedPeer(transport)
+  const options = { workgroup: 'workers', credit: 1, leaseMs: 60_000 }
+  const closing = await transport.consume(route, options, () => expect.unreachable())
+  const sending = transport.send(taskOf({ attempts: 1 }))
+  const closed = closing.close()
+  await Promise.all([sending, closed])
+  await transport.consume(route, options, (delivery) => void delivery.ack(completeOf(delivery)))
+  await vi.waitFor(() =>
+    expect(peer.events).toMatchObject([{ action: 'complete', status: 'succeed', attempt: 2 }]),
+  )
+  await transport.close()
+})

@@ -1,4 +1,12 @@
-import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api'
+import {
+  context,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type Span,
+} from '@opentelemetry/api'
 
 import type { Call, Middleware } from '../middleware/middleware.ts'
 import { formatTraceparent, parseTraceparent } from './traceparent.ts'
@@ -28,7 +36,10 @@ export function openTelemetry(): Middleware {
       span.setStatus({ code: SpanStatusCode.OK })
       return output
     } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) })
+      span.setStatus({
+        code: SpanStatusCode.ERROR,
+        message: error instanceof Error ? error.message : String(error),
+      })
       if (error instanceof Error) span.recordException(error)
       throw error
     } finally {
@@ -47,7 +58,12 @@ function parentOf(call: Call): Context {
   const sender = parseTraceparent(call.headers['traceparent'])
   if (sender === undefined) return active
   const { traceId, spanId, flags: traceFlags } = sender
-  return trace.setSpanContext(call.side === 'client' ? active : ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true })
+  return trace.setSpanContext(call.side === 'client' ? active : ROOT_CONTEXT, {
+    traceId,
+    spanId,
+    traceFlags,
+    isRemote: true,
+  })
 }
 
 /** What travels, and what nested tasks inherit, is this span from now on. A span that is not recorded has no valid id: then the sender's goes on. */

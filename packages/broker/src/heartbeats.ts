@@ -21,11 +21,14 @@ export class Heartbeats {
 
   /** Looks at every connection, twice a heartbeat; those that are lost are dropped. */
   run(now: number): void {
+    // This process itself was away: its silence is not theirs, so they are asked first.
+    const wasAway = now - this.#nextAt > this.#heartbeatMs / 2
     this.#nextAt = now + this.#heartbeatMs / 2
     this.#token = (this.#token + 1) >>> 0
     for (const connection of this.#connections) {
       // Not heard because not read: its time counts from when it is read again. Before HELLO another deadline holds.
       if (connection.holds > 0 || !connection.open) continue
+      if (wasAway) connection.heardAt = Math.max(connection.heardAt, now - this.#heartbeatMs)
       const silentMs = now - connection.heardAt
       if (silentMs >= 2 * this.#heartbeatMs) {
         this.lost++

@@ -15,7 +15,14 @@ export class Ticker {
   #timer: NodeJS.Timeout | undefined
   #armedAt = Infinity
   #stopped = false
-  readonly #fire = (): void => this.#run()
+  #deferred: NodeJS.Immediate | undefined
+  /**
+   * Timers come before sockets in a turn of the loop. After a pause of this process, an answer that came in time waits to be read: so that is done
+   * first, and what is late is judged after it.
+   */
+  readonly #fire = (): void => {
+    this.#deferred = setImmediate(() => this.#run())
+  }
 
   constructor(timed: readonly Timed[], now: () => number) {
     this.#timed = timed
@@ -40,6 +47,7 @@ export class Ticker {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
+    clearImmediate(this.#deferred)
     this.#armedAt = Infinity
   }
 

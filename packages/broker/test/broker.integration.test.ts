@@ -58,7 +58,7 @@ test('a client that does not read its last words does not hold the broker up', a
   client.socket.pause()
   const begun = performance.now()
   await broker.close()
-  expect(performance.now() - begun).toBeLessThan(3_000)
+  expect(performance.now() - begun).toBeLessThan(10_000)
 })
 
 test('await using closes', async () => {

@@ -174,7 +174,7 @@ describe('heartbeats', () => {
   })
 
   test('one that answers stays', async () => {
-    const broker = await start({ heartbeatMs: 60 })
+    const broker = await start({ heartbeatMs: 250 })
     const client = await raw(broker)
     for (let round = 0; round < 4; round++) {
       await client.next(FrameType.PING)

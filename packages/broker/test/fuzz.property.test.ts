@@ -137,4 +137,4 @@ test('whatever a client sends, in whatever pieces: the broker never fails, and s
   await until(() => broker.stats().connections === 2)
   expect(broker.stats()).toMatchObject({ subscriptions: 1, requestsPending: 0 })
   expect(seen).toHaveLength(round)
-})
+}, 120_000)

@@ -204,16 +204,16 @@ describe('credit', () => {
 describe('leases', () => {
   test('one that runs out is revoked and the task goes on elsewhere; its late end is refused', async () => {
     const { broker, caller, worker } = await setup()
-    const slow = await worker.hold({ leaseMs: 60, credit: 1 })
+    const other = new TaskClient(await client(broker))
+    await other.consume((lease) => void succeed(lease, `attempt ${lease.attempt}`), { credit: 1 })
+    // More credit, so the first choice; until it has let a lease run out.
+    const slow = await worker.hold({ leaseMs: 60, credit: 5 })
     const run = await caller.send()
     await until(() => slow.length === 1)
     let revoked = ''
     slow[0]!.onRevoke((reason) => {
       revoked = reason.code
     })
-    const other = new TaskClient(await client(broker))
-    // The slow worker has its credit back too, so the other one must be the better choice.
-    await other.consume((lease) => void succeed(lease, `attempt ${lease.attempt}`), { credit: 10 })
     expect(await run.ending).toMatchObject({ body: 'attempt 2', attempt: 2 })
     await until(() => revoked !== '')
     expect(revoked).toBe('ERR_AETHER_LEASE_LOST')
@@ -223,11 +223,11 @@ describe('leases', () => {
 
   test('renewals keep it', async () => {
     const { broker, caller, worker } = await setup()
-    const leases = await worker.hold({ leaseMs: 150 })
+    const leases = await worker.hold({ leaseMs: 1_000 })
     const run = await caller.send()
     await until(() => leases.length === 1)
     const begun = performance.now()
-    while (performance.now() - begun < 500) await leases[0]!.renew()
+    while (performance.now() - begun < 1_500) await leases[0]!.renew()
     await succeed(leases[0]!)
     expect(await run.ending).toMatchObject({ attempt: 1 })
     expect(broker.stats().tasks.leasesLost).toBe(0)
@@ -380,7 +380,7 @@ describe('cancel, deadline, time to live', () => {
       attempt: 0,
     })
     const leases = await worker.hold()
-    const running = await caller.send({ deadlineMs: 60 })
+    const running = await caller.send({ deadlineMs: 500 })
     expect(await running.ending).toMatchObject({
       outcome: Outcome.expired,
       reason: Reason.deadline,

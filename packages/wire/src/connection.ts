@@ -139,7 +139,7 @@ export class Connection implements FrameHandler {
 
   /** Resolves once the broker has handled every frame written until now. `ERR_AETHER_TRANSPORT_LOST`. */
   async barrier(): Promise<void> {
-    if (!this.ready) await this.whenReady()
+    while (!this.ready) await this.whenReady()
     return new Promise((resolve, reject) => {
       this.#barriers.push({ resolve, reject })
       writePing(this.writer, 1)

@@ -26,6 +26,7 @@ export class Outbound {
   }
 
   open(stream: ByteStream): void {
+    this.writer.reset()
     this.#stream = stream
   }
 

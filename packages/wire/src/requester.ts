@@ -47,7 +47,7 @@ export class Requester {
     const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs, 10_000, 1, 0xffff_ffff)
     const signal = options.signal
     signal?.throwIfAborted()
-    if (!this.#connection.ready) {
+    while (!this.#connection.ready) {
       checkRequestTopic(topic)
       await this.#connection.whenReady()
       signal?.throwIfAborted()

@@ -58,7 +58,7 @@ export class Server {
     checkTopic(topic)
     if (typeof handler !== 'function') throw invalid('handler', 'a function', handler)
     const credit = wholeNumber('concurrency', options.concurrency, 64, 1, 1_000_000)
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     if (this.#served.has(topic)) {
       throw new WireError('ERR_AETHER_HANDLER_DUPLICATE', `This client serves ${topic} already.`, {
         detail: { topic },

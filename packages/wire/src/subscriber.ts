@@ -57,7 +57,7 @@ export class Subscriber {
   async subscribe(filter: string, options: SubscribeOptions): Promise<Subscription> {
     checkFilter(filter)
     const subscription = new LocalSubscription(filter, options, (left) => this.#leave(left))
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     const others = this.#filters.get(filter)
     if (others === undefined) this.#filters.set(filter, new Set([subscription]))
     else others.add(subscription)

@@ -61,7 +61,7 @@ export class TaskConsumers {
   }
 
   async consume(spec: ConsumeSpec, handler: (lease: Lease) => void): Promise<TaskConsumer> {
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     const id = this.#nextId++
     const consumer: LocalConsumer = { id, spec, handler, close: () => this.#stop(id) }
     this.#consumers.set(id, consumer)

@@ -106,21 +106,16 @@ export class TaskRuns<C> {
 
   /** Resolves once the broker holds the task, with whether it knew the tid. Its events go to the handler, with `context`. */
   async send(task: TaskSend, context: C): Promise<boolean> {
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     this.#check(task)
     const run = this.#add(new Run(this, task.route, task.fields.tid, context, task))
-    try {
-      this.#say(run, task.fields)
-    } catch (error) {
-      this.#runs.remove(run.id)
-      throw error
-    }
+    this.#sayFirst(run, task.fields)
     return run.promise
   }
 
   /** As `send`, for a task that this client watches already: it brings no further events. */
   async repeat(task: TaskSend): Promise<boolean> {
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     this.#check(task)
     const writer = this.#connection.writer
     writeSend(writer, this.#routes.idOf(task.route), 0, remainingMs(task.deadlineAt), task.fields)
@@ -129,16 +124,16 @@ export class TaskRuns<C> {
 
   /** Watches a task that someone sent. `ERR_AETHER_TASK_UNKNOWN`. */
   async attach(route: string, tid: string, context: C): Promise<void> {
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     this.#checkRoom()
     const run = this.#add(new Run(this, route, tid, context, undefined))
-    this.#say(run, undefined)
+    this.#sayFirst(run, undefined)
     await run.promise
   }
 
   /** `ERR_AETHER_TASK_UNKNOWN`. */
   async cancel(route: string, tid: string, reason: string): Promise<void> {
-    if (!this.#connection.ready) await this.#connection.whenReady()
+    while (!this.#connection.ready) await this.#connection.whenReady()
     const waiter = new PromiseWaiter()
     writeCancel(this.#connection.writer, this.#routes.idOf(route), tid, reason)
     this.#connection.sent(waiter)
@@ -195,6 +190,16 @@ export class TaskRuns<C> {
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS)
     // A run that is lost later tells the handler; nobody need wait on this promise by then.
     return run
+  }
+
+  /** A run that cannot be said is none. */
+  #sayFirst(run: Run<C>, fields: TaskFields | undefined): void {
+    try {
+      this.#say(run, fields)
+    } catch (error) {
+      this.#runs.remove(run.id)
+      throw error
+    }
   }
 
   #say(run: Run<C>, fields: TaskFields | undefined): void {

@@ -494,6 +494,15 @@ describe('tasks', () => {
     expect(done).toEqual(['two', 'one'])
   })
 
+  it.each(['', 'u/j/t', 'u/j/t/x/y', 'u/j/t/+', 'u/j/ /x'])('does not send to route %j', async (route) => {
+    const { client } = await started()
+    const tasks = client.tasks<string>(quiet)
+    const error = await rejection(tasks.send({ ...task('1'), route }, ''))
+    expect(error.code).toBe('ERR_AETHER_TOPIC_INVALID')
+    expect((await rejection(tasks.cancel(route, '1', ''))).code).toBe('ERR_AETHER_TOPIC_INVALID')
+    expect((await rejection(tasks.attach(route, '1', ''))).code).toBe('ERR_AETHER_TOPIC_INVALID')
+  })
+
   it('tells which tid was known', async () => {
     const { broker, client } = await started({ confirm: false })
     const tasks = client.tasks<string>(quiet)

@@ -31,7 +31,7 @@ function measure(name: string, step: (index: number) => number): void {
     times.push(((performance.now() - start) * 1e6) / STEPS)
   }
   times.sort((a, b) => a - b)
-  console.log(`${name.padEnd(44)} ${times[ROUNDS >> 1]!.toFixed(1).padStart(8)} ns  (${sum % 997})`)
+  console.log(`${name.padEnd(44)} ${(times[ROUNDS >> 1] ?? 0).toFixed(1).padStart(8)} ns  (${sum % 997})`)
 }
 
 const writer = new FrameWriter()
@@ -116,7 +116,7 @@ measureRead('read PUBLISH of 16 B and take its payload', published, (bytes, star
 const block = (() => {
   const sent = new FrameWriter()
   writeSend(sent, 1, 1, 60_000, task)
-  return sent.take()[0]!.slice(FRAME_HEAD + 12)
+  return (sent.take()[0] ?? small).slice(FRAME_HEAD + 12)
 })()
 const cursor = new FrameCursor()
 const frame = new DeliverFrame()
@@ -128,4 +128,4 @@ measureRead(
     return frame.tid.length
   },
 )
-measure('decode three headers', () => decodeHeaders(headers, 0, headers.length)['c']!.length)
+measure('decode three headers', () => Object.keys(decodeHeaders(headers, 0, headers.length)).length)

@@ -177,7 +177,8 @@ class LoopbackProxy implements FaultProxy {
     pair.toTarget.close()
     pair.toClient.close()
     for (const socket of [pair.client, pair.upstream]) {
-      if (socket.connecting || socket.destroyed) socket.destroy()
+      // A socket that is shutting down cannot be reset: libuv refuses, and node would never close it.
+      if (socket.connecting || socket.destroyed || socket.writableEnded) socket.destroy()
       else socket.resetAndDestroy()
     }
   }

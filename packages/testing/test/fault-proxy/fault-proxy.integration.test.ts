@@ -194,6 +194,16 @@ describe('createFaultProxy', () => {
     await lone.close()
   })
 
+  it('closes while an end is on its way', async () => {
+    const { client, peer } = await open()
+    peer.pipe(peer)
+    const echoed = once(client, 'data')
+    client.end('last words')
+    await echoed
+    await proxy.close()
+    expect(proxy.stats.open).toBe(0)
+  })
+
   it('close leaves nothing, delayed bytes included', async () => {
     const before = getActiveResourcesInfo().length
     const lone = await createFaultProxy({

@@ -13,6 +13,15 @@ export function invalidTopic(topic: string): WireError {
   )
 }
 
+/** Names of tasks and workgroups; refused where a command brings them. */
+export function invalidName(what: string, name: string): WireError {
+  const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name
+  return new WireError(
+    'ERR_AETHER_NAME_INVALID',
+    `${what} ${JSON.stringify(shown)} is no valid name: no "/", "+", "#", "*", spaces or control characters.`,
+  )
+}
+
 export function payloadTooLarge(bytes: number, limit: number): WireError {
   return new WireError(
     'ERR_AETHER_PAYLOAD_TOO_LARGE',

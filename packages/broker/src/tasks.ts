@@ -21,11 +21,12 @@ import {
 import type { CommandProblem, Commands } from './commands.ts'
 import type { Connection } from './connection.ts'
 import { copyBytes } from './copy-bytes.ts'
-import { invalidFrame, invalidTopic, payloadTooLarge } from './errors.ts'
+import { invalidFrame, invalidName, invalidTopic, payloadTooLarge } from './errors.ts'
 import { checkPairs } from './check-pairs.ts'
 import type { Stalls } from './stalls.ts'
 import type { TaskEffects } from './task-effects.ts'
 import type { TaskEvents } from './task-events.ts'
+import { isTaskName } from './task-names.ts'
 import { type HeldConsumer, TaskState, Watcher } from './task-state.ts'
 
 export type TaskEngine = Engine<Uint8Array, Uint8Array, Watcher, Connection>
@@ -45,6 +46,8 @@ export interface TaskHost {
 }
 
 const ROUTE_LEVELS = 4
+/** A reason is for people; this much of it always fits the frames that carry it on. */
+const REASON_LENGTH = 1_024
 const outcomes: readonly Outcome[] = ['succeed', 'failed', 'cancelled', 'expired']
 
 const leaseLost: CommandProblem = {
@@ -66,6 +69,8 @@ export class Tasks {
   readonly #report = new ReportFrame()
   readonly #ack = new AckFrame()
   readonly #release = new ReleaseFrame()
+  /** Mostly the same from one SEND to the next. */
+  #checkedWorkgroup: string | undefined
 
   constructor(host: TaskHost, limits: TaskLimits) {
     this.#host = host
@@ -96,6 +101,11 @@ export class Tasks {
     if (size > this.#limits.maxPayloadBytes)
       return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
     if (this.#host.isDraining) return commands.refuse(from, shuttingDown)
+    if (!isTaskName(send.tid)) return commands.refuse(from, invalidName('Task', send.tid))
+    if (send.workgroup !== this.#checkedWorkgroup) {
+      if (!isTaskName(send.workgroup)) return commands.refuse(from, invalidName('Workgroup', send.workgroup))
+      this.#checkedWorkgroup = send.workgroup
+    }
     // A copy: the chunk it lies in holds much else, and a task may wait for long.
     const block = copyBytes(bytes, send.blockAt, send.end)
     const spec = {
@@ -123,6 +133,7 @@ export class Tasks {
     const { commands } = this.#host
     const { filter, workgroup, credit, leaseMs, pool } = consume
     if (!isFilter(filter) || filter.startsWith('$')) return commands.refuse(from, invalidTopic(filter))
+    if (!isTaskName(workgroup)) return commands.refuse(from, invalidName('Workgroup', workgroup))
     const state = stateOf(from)
     if (state.consumers.has(consume.consumer)) {
       return commands.refuse(from, {
@@ -221,7 +232,8 @@ export class Tasks {
     const { routeId, tid, reason } = readCancel(this.#cursor.reset(bytes, start, end))
     const { commands, engine } = this.#host
     const route = routeOf(from, routeId)
-    if (!engine.cancel(route, tid, reason)) commands.refuse(from, unknownTask(tid, 'is not known, or over'))
+    if (!engine.cancel(route, tid, reason.slice(0, REASON_LENGTH)))
+      commands.refuse(from, unknownTask(tid, 'is not known, or over'))
   }
 
   attach(from: Connection, bytes: Uint8Array, start: number, end: number): void {

@@ -3,6 +3,7 @@ import {
   CompleteFrame,
   DeliverFrame,
   FrameType,
+  FrameWriter,
   type Lease,
   type Message,
   Outcome,
@@ -11,6 +12,7 @@ import {
   readDropped,
   Reason,
   writeAck,
+  writeCancel,
   writeConsume,
   writeRoute,
   writeSend,
@@ -143,6 +145,47 @@ describe('the path of a task', () => {
     const run = await caller.send({ waitForWorkers: true })
     await worker.consume((lease) => void succeed(lease))
     expect((await run.ending).outcome).toBe(Outcome.succeed)
+  })
+
+  test.each(['a/b', 'a b', 'a+', '*'])(
+    'a tid that cannot be a level of a topic is refused: %j',
+    async (tid) => {
+      const { caller } = await setup()
+      await expect(caller.send({ tid })).rejects.toMatchObject({ code: expect.stringMatching(/_INVALID$/) })
+    },
+  )
+
+  test('names that are no UTF-8, and a reason as long as can be, break nothing', async () => {
+    const { broker, caller, worker } = await setup()
+    const leases = await worker.hold()
+    const run = await caller.send({ tid: 'victim' })
+    await until(() => leases.length === 1)
+    const hostile = await raw(broker)
+    hostile.send((writer) => writeRoute(writer, 1, route))
+    const task = { workgroup: 'w', waitForWorkers: true, priority: 0, attempts: 1, ttlMs: 0, delayMs: 0 }
+    const writer = new FrameWriter()
+    writeSend(writer, 1, 0, 0, {
+      ...task,
+      tid: 'x'.repeat(255),
+      codec: Codec.none,
+      headers: undefined,
+      body: new Uint8Array(0),
+    })
+    const frame = Buffer.concat(writer.take())
+    frame.fill(0xff, frame.indexOf('xxx'), frame.lastIndexOf('xxx') + 3)
+    hostile.commands++
+    hostile.socket.write(frame)
+    expect(await hostile.settled(1)).toMatchObject({ code: 'ERR_AETHER_NAME_INVALID' })
+    const cancel = new FrameWriter()
+    writeCancel(cancel, 1, 'victim', 'y'.repeat(65_000))
+    const bytes = Buffer.concat(cancel.take())
+    bytes.fill(0xff, bytes.indexOf('yyy'))
+    hostile.commands++
+    hostile.socket.write(bytes)
+    expect(await hostile.settled(2)).toBeUndefined()
+    expect((await run.ending).message).toBe('\uFFFD'.repeat(1_024))
+    await expect(succeed(leases[0]!)).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
+    expect(broker.stats()).toMatchObject({ connections: 3, broken: 0 })
   })
 
   test('a full queue refuses', async () => {

@@ -151,8 +151,8 @@ class Session implements Client {
     return this.#subscriber.unsubscribe(filter)
   }
 
-  async request(topic: string, payload: Uint8Array, options: RequestOptions = nothing): Promise<Message> {
-    if (!(payload instanceof Uint8Array)) throw invalid('payload', 'a Uint8Array', payload)
+  request(topic: string, payload: Uint8Array, options: RequestOptions = nothing): Promise<Message> {
+    if (!(payload instanceof Uint8Array)) return Promise.reject(invalid('payload', 'a Uint8Array', payload))
     return this.#requester.request(topic, payload, options)
   }
 

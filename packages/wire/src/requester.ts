@@ -4,7 +4,7 @@ import type { FrameCursor } from './frame-cursor.ts'
 import { readReply, readReplyError, ReplyFrame, writeRequest } from './frames/request.ts'
 import type { HeadersInput } from './headers.ts'
 import { Message } from './message.ts'
-import { type ResolvedOptions, wholeNumber } from './options.ts'
+import { invalid, type ResolvedOptions } from './options.ts'
 import type { Publisher } from './publisher.ts'
 import { SlotTable } from './slot-table.ts'
 import { checkRequestTopic } from './topic.ts'
@@ -43,21 +43,15 @@ export class Requester {
     this.#options = options
   }
 
-  async request(topic: string, payload: Uint8Array, options: RequestOptions): Promise<Message> {
-    const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs, 10_000, 1, 0xffff_ffff)
-    const signal = options.signal
-    signal?.throwIfAborted()
-    while (!this.#connection.ready) {
-      checkRequestTopic(topic)
-      await this.#connection.whenReady()
-      signal?.throwIfAborted()
+  /** One promise a request, while there is a connection and no signal. */
+  request(topic: string, payload: Uint8Array, options: RequestOptions): Promise<Message> {
+    const { timeoutMs = 10_000, signal, headers } = options
+    if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 0xffff_ffff) {
+      return Promise.reject(invalid('timeoutMs', 'a whole number from 1 to 4294967295', timeoutMs))
     }
-    if (signal === undefined) {
-      return new Promise((resolve, reject) =>
-        this.#send(topic, payload, options.headers, timeoutMs, resolve, reject),
-      )
-    }
-    return this.#sendAbortable(topic, payload, options.headers, timeoutMs, signal)
+    if (signal !== undefined || !this.#connection.ready)
+      return this.#requestLater(topic, payload, timeoutMs, options)
+    return new Promise((resolve, reject) => this.#send(topic, payload, headers, timeoutMs, resolve, reject))
   }
 
   onReply(cursor: FrameCursor): void {
@@ -77,6 +71,23 @@ export class Requester {
       pending.reject(error)
     }
     this.#stopSweeper()
+  }
+
+  async #requestLater(
+    topic: string,
+    payload: Uint8Array,
+    timeoutMs: number,
+    options: RequestOptions,
+  ): Promise<Message> {
+    const { signal, headers } = options
+    signal?.throwIfAborted()
+    while (!this.#connection.ready) {
+      checkRequestTopic(topic)
+      await this.#connection.whenReady()
+      signal?.throwIfAborted()
+    }
+    if (signal !== undefined) return this.#sendAbortable(topic, payload, headers, timeoutMs, signal)
+    return new Promise((resolve, reject) => this.#send(topic, payload, headers, timeoutMs, resolve, reject))
   }
 
   #sendAbortable(

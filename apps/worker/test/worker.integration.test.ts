@@ -207,6 +207,31 @@ describe('the health of the worker service', () => {
   })
 })
 
+describe('a task in the hands of a frozen worker service', () => {
+  it('goes on elsewhere, and the frozen one drops it and counts the loss once it is back', async () => {
+    const port = await brokerHere()
+    const proxy = await createFaultProxy({ target: { port } })
+    onTestFinished(() => proxy.close())
+    const gate = join(await temporaryFolder(), 'gate')
+    const env = { AETHER_LEASE_MS: '2000' }
+    const frozen = await readyWorker({ port: proxy.port, handlers: [waiting], env })
+    const aether = await client(port)
+    const attempts: number[] = []
+    const onStatus = ({ attempt }: { readonly attempt: number }): void => void attempts.push(attempt)
+    const run = aether.perform(wait, { until: gate, listens: true }, { onStatus })
+    await until(() => attempts.includes(1))
+    // Before the first one freezes: where nobody else is there, the broker asks the frozen one again until the attempts are used up.
+    await readyWorker({ port, handlers: [waiting], env })
+    proxy.stall()
+    await until(() => attempts.includes(2), { timeoutMs: 30_000 })
+    proxy.heal()
+    const lost = 'aether_lease_losses_total{job="test",task="wait"} 1'
+    await until(async () => (await get(`${frozen.url}/metrics`)).body.includes(lost), { timeoutMs: 30_000 })
+    await writeFile(gate, '')
+    expect(await run).toMatch(/^attempt [23]$/)
+  })
+})
+
 describe('the worker service refuses', () => {
   it('a configuration that is wrong: every problem in plain words, exit code 2', async () => {
     const worker = startWorker({

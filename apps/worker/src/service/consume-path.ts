@@ -21,7 +21,7 @@ export interface ConsumePathReport {
 
 /** Knows whether tasks get through to this worker, by sending itself one again and again. */
 export interface ConsumePath {
-  /** Starts to listen for its own tasks, and resolves when the first came through. */
+  /** Starts to listen for its own tasks, and resolves after the first try, whether or not it came through. */
   start(options: { readonly signal: AbortSignal }): Promise<void>
   report(): ConsumePathReport
   close(): Promise<void>

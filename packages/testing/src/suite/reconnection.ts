@@ -3,15 +3,14 @@ import { expect } from 'vitest'
 
 import type { Link } from '../harness.ts'
 import { until } from '../until.ts'
-import { bounded, expectCode, expectReason, holds, observed } from './expectations.ts'
-import { ackSoon, completeOf, jsonBody, routeOf, taskOf } from './messages.ts'
+import { bounded, expectCode, holds, observed } from './expectations.ts'
+import { ackSoon, completeOf, routeOf, taskOf } from './messages.ts'
 import type { Peer } from './peer.ts'
+import { generationOf, linkOf, patienceMs, publishOnline } from './links.ts'
 import { nativeRedelivery } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 const faults = ['link'] as const
-/** Heartbeats and backoffs are the transport's own; this is the most that any of them may take. */
-const patienceMs = 15_000
 
 export const reconnection: Suite = {
   name: 'reconnection',
@@ -27,9 +26,6 @@ export const reconnection: Suite = {
       requires: nativeRedelivery,
       run: workerLosesLeases,
     },
-    { name: 'calls wait for the connection', faults, run: callsWait },
-    { name: 'calls wait no longer than their deadline', faults, run: callsGiveUp },
-    { name: 'no more calls wait than the limit says', faults, run: callsAreBounded },
     {
       name: 'a connection that carries nothing is noticed and replaced',
       faults: ['link', 'link-stall'],
@@ -37,19 +33,7 @@ export const reconnection: Suite = {
       run: noticesStall,
     },
     { name: 'a slow connection is only slow', faults: ['link', 'link-stall'], run: toleratesDelay },
-    { name: 'close while cut off resolves', faults, run: closesWhileCut },
   ],
-}
-
-async function linkOf(context: CaseContext, peer: Peer): Promise<Link> {
-  const link = (await context.environment()).link?.(peer.plain)
-  if (link === undefined) throw new Error('the fault "link" is declared, but the environment has no link()')
-  return link
-}
-
-function generationOf(peer: Peer): number {
-  const { state } = peer.transport
-  return state.status === 'ready' ? state.generation : 0
 }
 
 /** Cuts and heals, and waits until the new connection is ready. */
@@ -103,18 +87,6 @@ async function consumersOnce(context: CaseContext): Promise<void> {
   expect(inbox.deliveries).toHaveLength(tasks.length)
 }
 
-async function publish(peer: Peer, union: string, worker: string): Promise<void> {
-  await peer.transport.publish({
-    action: 'online',
-    route: routeOf(union),
-    tid: worker,
-    client: worker,
-    host: 'suite',
-    body: jsonBody(worker),
-    codec: 'json',
-  })
-}
-
 async function listenersOnce(context: CaseContext): Promise<void> {
   const publisher = await context.peer()
   const listener = await context.peer()
@@ -123,7 +95,7 @@ async function listenersOnce(context: CaseContext): Promise<void> {
   await listener.transport.listen({ action: 'online' }, (event) => heard[1]?.push(event))
   const link = await linkOf(context, listener)
   for (let round = 0; round < 3; round += 1) await flap(listener, link)
-  await publish(publisher, context.union, 'w1')
+  await publishOnline(publisher, context.union, 'w1')
   await until(() => heard.every((events) => events.length > 0))
   await holds('once each', () => heard.every((events) => events.length === 1), 250)
 }
@@ -147,7 +119,7 @@ async function closedStayClosed(context: CaseContext): Promise<void> {
   await until(() => worker.transport.state.status === 'ready', { timeoutMs: patienceMs })
   const alive = await worker.consume(after)
   for (const route of [before, during]) await caller.transport.send(taskOf(route))
-  await publish(caller, context.union, 'w1')
+  await publishOnline(caller, context.union, 'w1')
   const task = taskOf(after)
   await caller.transport.send(task)
   await alive.of(task.tid)
@@ -206,67 +178,6 @@ async function workerLosesLeases(context: CaseContext): Promise<void> {
   await holds('one completion', () => caller.completions(task.tid).length === 1)
 }
 
-async function callsWait(context: CaseContext): Promise<void> {
-  const peer = await context.peer()
-  const route = routeOf(context.union)
-  const link = await linkOf(context, peer)
-  await link.cut()
-  await until(() => peer.transport.state.status !== 'ready', { timeoutMs: patienceMs })
-  const heard: AetherEvent[] = []
-  const task = taskOf(route)
-  const calls = [
-    peer.transport.listen({ action: 'online' }, (event) => heard.push(event)),
-    peer.transport.send(task),
-  ] as const
-  const consuming = observed(peer.consume(route))
-  let settled = 0
-  for (const call of [...calls, consuming]) void observed(call.then(() => (settled += 1)))
-  await holds('they wait', () => settled === 0)
-  await link.heal()
-  await bounded('calls that waited', Promise.all([...calls, consuming]), patienceMs)
-  const delivery = await (await consuming).of(task.tid)
-  await delivery.ack(completeOf(delivery))
-  await peer.completion(task.tid)
-  await publish(peer, context.union, 'w1')
-  await until(() => heard.length === 1)
-  expect((await consuming).deliveries).toHaveLength(1)
-}
-
-async function callsGiveUp(context: CaseContext): Promise<void> {
-  const peer = await context.peer({ overrides: { connectTimeoutMs: 400 } })
-  const link = await linkOf(context, peer)
-  await link.cut()
-  await until(() => peer.transport.state.status !== 'ready', { timeoutMs: patienceMs })
-  const sending = peer.transport.send(taskOf(routeOf(context.union)))
-  const error = await expectCode(
-    bounded('a send without a connection', sending, patienceMs),
-    'ERR_AETHER_CONNECT_TIMEOUT',
-    'ERR_AETHER_TRANSPORT_LOST',
-  )
-  expect(error.retryable).toBe(true)
-  const reason = new Error('the caller gave up')
-  const controller = new AbortController()
-  const aborted = peer.transport.send(taskOf(routeOf(context.union)), { signal: controller.signal })
-  controller.abort(reason)
-  await expectReason(bounded('an aborted send', aborted, 5_000), reason)
-}
-
-async function callsAreBounded(context: CaseContext): Promise<void> {
-  const maxPending = 4
-  const peer = await context.peer({ overrides: { maxPending } })
-  const route = routeOf(context.union)
-  const link = await linkOf(context, peer)
-  await link.cut()
-  await until(() => peer.transport.state.status !== 'ready', { timeoutMs: patienceMs })
-  const waiting = Array.from({ length: maxPending }, () => observed(peer.transport.send(taskOf(route))))
-  await expectCode(
-    bounded('one call too many', peer.transport.send(taskOf(route)), 5_000),
-    'ERR_AETHER_QUEUE_FULL',
-  )
-  await link.heal()
-  await bounded('those that waited', Promise.all(waiting), patienceMs)
-}
-
 async function noticesStall(context: CaseContext): Promise<void> {
   const caller = await context.peer()
   const worker = await context.peer()
@@ -303,16 +214,4 @@ async function toleratesDelay(context: CaseContext): Promise<void> {
   await link.delay?.(0)
   expect(inbox.deliveries).toHaveLength(tasks.length)
   expect(generationOf(peer)).toBe(before)
-}
-
-async function closesWhileCut(context: CaseContext): Promise<void> {
-  const peer = await context.peer()
-  const link = await linkOf(context, peer)
-  await link.cut()
-  await until(() => peer.transport.state.status !== 'ready', { timeoutMs: patienceMs })
-  const sending = peer.transport.send(taskOf(routeOf(context.union)))
-  const refused = expectCode(sending, 'ERR_AETHER_TRANSPORT_CLOSED', 'ERR_AETHER_TRANSPORT_LOST')
-  await bounded('close', peer.transport.close({ signal: AbortSignal.timeout(500) }), patienceMs)
-  await bounded('the call that waited', refused, 5_000)
-  expect(peer.transport.state.status).toBe('closed')
 }

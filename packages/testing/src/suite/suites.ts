@@ -7,6 +7,7 @@ import { deadLetter } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
 import { dedup } from './dedup.ts'
 import { delay } from './delay.ts'
+import { disconnectedCalls } from './disconnected-calls.ts'
 import { engineFaults } from './engine-faults.ts'
 import { events } from './events.ts'
 import { leases } from './leases.ts'
@@ -52,6 +53,7 @@ export const suites: readonly Suite[] = [
   close,
   badInput,
   reconnection,
+  disconnectedCalls,
   engineFaults,
   oneOutcome,
   oneHolder,

@@ -83,8 +83,11 @@ export const nothingLost: Suite = {
 async function performMixed(context: CaseContext, count: number): Promise<Stage> {
   const stage = await openStage(context)
   const kinds: readonly WorkloadName[] = ['echo', 'slow', 'progress', 'stubborn']
-  for (let n = 0; n < count; n += 1)
-    stage.perform(kinds[n % kinds.length] ?? 'echo', { n, ms: context.random.between(50, 400) })
+  const runs = Array.from({ length: count }, (_none, n) =>
+    stage.perform(kinds[n % kinds.length] ?? 'echo', { n, ms: context.random.between(50, 400) }),
+  )
+  // What a fault may not lose is what was accepted before it.
+  await Promise.all(runs.map(({ run }) => run.accepted))
   return stage
 }
 

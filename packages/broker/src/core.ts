@@ -93,7 +93,7 @@ export class BrokerCore implements ConnectionHost {
     this.#greeting = new Greeting({ ...config, maxFrameBytes: this.maxFrameBytes, version })
     this.#pubsub = new Pubsub(this, config)
     this.#requests = new Requests(this, config)
-    this.#tasks = new Tasks(this, config)
+    this.#tasks = new Tasks(this, { ...config, maxFrameBytes: this.maxFrameBytes })
     this.#frames = new Frames({
       commands: this.commands,
       greeting: this.#greeting,

@@ -3,6 +3,7 @@ import {
   appendHeaders,
   Codec,
   decodeCompleteBlock,
+  encodeHeaders,
   findHeader,
   FrameWriter,
   type StatusBlock,
@@ -17,6 +18,7 @@ const codecs: Readonly<Record<number, string | undefined>> = {
   [Codec.msgpack]: 'msgpack',
   [Codec.raw]: 'raw',
 }
+const MAX_HEADERS_BYTES = 65_535
 const statuses = ['initialized', 'progress'] as const
 
 /** Says what happens to tasks to those who subscribed to it, as messages on `{route}/{tid}/{action}`. */
@@ -47,8 +49,7 @@ export class TaskEvents {
     }
     const codec = codecs[block.codec]
     if (codec !== undefined) headers['k'] = codec
-    addWorkgroup(headers, lease.workgroup, bytes, block.headersAt, block.headersEnd)
-    const pairs = appendHeaders(bytes, block.headersAt, block.headersEnd, headers)
+    const pairs = pairsOf(bytes, block, headers, lease.workgroup)
     this.#announce(subscribers, topic, pairs, bytes.subarray(block.bodyAt, block.end))
   }
 
@@ -62,8 +63,7 @@ export class TaskEvents {
     const codec = codecs[block.codec]
     if (codec !== undefined) headers['k'] = codec
     if (settlement.reason !== undefined) headers['o'] = settlement.reason
-    addWorkgroup(headers, settlement.workgroup, bytes, block.headersAt, block.headersEnd)
-    const pairs = appendHeaders(bytes, block.headersAt, block.headersEnd, headers)
+    const pairs = pairsOf(bytes, block, headers, settlement.workgroup)
     this.#announce(subscribers, topic, pairs, bytes.subarray(block.bodyAt, block.end))
   }
 
@@ -80,13 +80,16 @@ export class TaskEvents {
   }
 }
 
-/** A block that the broker made itself, and that of a client which does not say it, lack the workgroup. */
-function addWorkgroup(
-  headers: Record<string, string>,
-  workgroup: string,
+/** The headers of a block and then the broker's own; those alone where both together are more than a frame can say. */
+function pairsOf(
   bytes: Uint8Array,
-  start: number,
-  end: number,
-): void {
-  if (findHeader(bytes, start, end, 'w') === undefined) headers['w'] = workgroup
+  block: { readonly headersAt: number; readonly headersEnd: number },
+  own: Record<string, string>,
+  workgroup: string,
+): Uint8Array {
+  const { headersAt, headersEnd } = block
+  // A block that the broker made itself, and that of a client which does not say it, lack the workgroup.
+  if (findHeader(bytes, headersAt, headersEnd, 'w') === undefined) own['w'] = workgroup
+  const pairs = appendHeaders(bytes, headersAt, headersEnd, own)
+  return pairs.length <= MAX_HEADERS_BYTES ? pairs : encodeHeaders({ ...own, w: workgroup })
 }

@@ -18,11 +18,11 @@ import {
   writeDeduplicated,
   writeStatus,
 } from '@aether/wire'
+import { checkPairs } from './check-pairs.ts'
 import type { CommandProblem, Commands } from './commands.ts'
 import type { Connection } from './connection.ts'
 import { copyBytes } from './copy-bytes.ts'
 import { invalidFrame, invalidName, invalidTopic, payloadTooLarge } from './errors.ts'
-import { checkPairs } from './check-pairs.ts'
 import type { Stalls } from './stalls.ts'
 import type { TaskEffects } from './task-effects.ts'
 import type { TaskEvents } from './task-events.ts'
@@ -33,6 +33,7 @@ export type TaskEngine = Engine<Uint8Array, Uint8Array, Watcher, Connection>
 
 export interface TaskLimits {
   readonly maxPayloadBytes: number
+  readonly maxFrameBytes: number
   readonly maxSubscriptions: number
 }
 
@@ -46,6 +47,8 @@ export interface TaskHost {
 }
 
 const ROUTE_LEVELS = 4
+/** More than the fields before a block take in any frame. */
+const FIELDS_ROOM = 64
 /** A reason is for people; this much of it always fits the frames that carry it on. */
 const REASON_LENGTH = 1_024
 const outcomes: readonly Outcome[] = ['succeed', 'failed', 'cancelled', 'expired']
@@ -97,9 +100,7 @@ export class Tasks {
     checkPairs(bytes, send.headersAt, send.headersEnd)
     const { commands, engine } = this.#host
     const route = routeOf(from, send.routeId)
-    const size = send.end - send.bodyAt
-    if (size > this.#limits.maxPayloadBytes)
-      return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
+    if (this.#isTooLarge(from, send)) return
     if (this.#host.isDraining) return commands.refuse(from, shuttingDown)
     if (!isTaskName(send.tid)) return commands.refuse(from, invalidName('Task', send.tid))
     if (send.workgroup !== this.#checkedWorkgroup) {
@@ -177,9 +178,7 @@ export class Tasks {
     const { commands, engine, events } = this.#host
     const lease = engine.lease(report.lease)
     if (lease === undefined || lease.owner !== from) return commands.refuse(from, leaseLost)
-    const size = report.end - report.bodyAt
-    if (size > this.#limits.maxPayloadBytes)
-      return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
+    if (this.#isTooLarge(from, report)) return
     const watchers = engine.watchers(report.lease, from)
     if (watchers !== undefined) {
       const block = bytes.subarray(report.blockAt, report.end)
@@ -202,9 +201,7 @@ export class Tasks {
     readAck(this.#cursor.reset(bytes, start, end), ack)
     checkPairs(bytes, ack.headersAt, ack.headersEnd)
     const { commands, engine } = this.#host
-    const size = ack.end - ack.bodyAt
-    if (size > this.#limits.maxPayloadBytes)
-      return commands.refuse(from, payloadTooLarge(size, this.#limits.maxPayloadBytes))
+    if (this.#isTooLarge(from, ack)) return
     // Remembered with the result, for those who attach later.
     const block = copyBytes(bytes, ack.blockAt, ack.end)
     const outcome = outcomes[ack.outcome]!
@@ -286,6 +283,15 @@ export class Tasks {
     for (const watcher of state.watchers.values()) engine.detach(watcher.route, watcher.tid, watcher)
     engine.disconnect(connection)
     connection.tasks = undefined
+  }
+
+  /** Refuses a block that would not fit the frames in which it is passed on. */
+  #isTooLarge(from: Connection, block: { blockAt: number; bodyAt: number; end: number }): boolean {
+    const { maxPayloadBytes, maxFrameBytes } = this.#limits
+    const size = block.end - block.bodyAt
+    if (size <= maxPayloadBytes && block.end - block.blockAt <= maxFrameBytes - FIELDS_ROOM) return false
+    this.#host.commands.refuse(from, payloadTooLarge(size, maxPayloadBytes))
+    return true
   }
 
   #open(state: TaskState, number: number, held: HeldConsumer): void {

@@ -679,6 +679,30 @@ describe('clients that do not read', () => {
   })
 })
 
+test('headers as long as can be: events are shortened, blocks that would not fit are refused, nothing breaks', async () => {
+  const { broker, caller, worker } = await setup({ maxPayloadBytes: 1_000 })
+  const listener = await client(broker)
+  const seen: Message[] = []
+  await listener.subscribe('#', { onMessage: (message) => void seen.push(message) })
+  const leases = await worker.hold()
+  const run = await caller.send()
+  await caller.send()
+  await until(() => leases.length === 2)
+  const complete = (bytes: number, body: number) => ({
+    codec: Codec.raw,
+    headers: { x: 'v'.repeat(bytes - 4) },
+    body: new Uint8Array(body),
+  })
+  await expect(leases[1]!.ack(Outcome.succeed, complete(65_510, 1_000), false)).rejects.toMatchObject({
+    code: 'ERR_AETHER_PAYLOAD_TOO_LARGE',
+  })
+  await leases[0]!.ack(Outcome.succeed, complete(65_510, 0), false)
+  expect((await run.ending).outcome).toBe(Outcome.succeed)
+  await until(() => seen.length === 1)
+  expect({ ...seen[0]!.headers }).toEqual({ s: 'succeed', a: '1', k: 'raw', w: 'workers' })
+  expect(broker.stats()).toMatchObject({ connections: 3, broken: 0 })
+})
+
 test('draining lets running tasks end and takes no new ones', async () => {
   const { broker, caller, worker } = await setup()
   const leases = await worker.hold()

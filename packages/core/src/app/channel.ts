@@ -1,3 +1,4 @@
+import { TidTable } from './tid-table.ts'
 import type { TaskRun } from '../client/task-run.ts'
 import { AetherError } from '../errors.ts'
 import type {
@@ -13,8 +14,8 @@ import type {
 export class Channel {
   readonly name: string
   readonly transport: Transport
-  /** Open runs by tid; several of one tid are linked through `sibling`. */
-  readonly runs: Map<string, TaskRun> = new Map()
+  /** Open runs by tid; there may be several of one. */
+  readonly runs: TidTable<TaskRun> = new TidTable<TaskRun>()
   /** Whether `start` has resolved: hot paths skip waiting for it. */
   isStarted = false
 

@@ -123,8 +123,8 @@ export class Client implements RunOwner {
   onEvent(channel: Channel, event: StatusEvent | CompleteEvent): void {
     let run = channel.runs.get(event.tid)
     while (run !== undefined) {
-      // Finishing takes the run out of the chain.
-      const next: TaskRun | undefined = run.sibling
+      // Finishing takes the run out of the table.
+      const next: TaskRun | undefined = channel.runs.olderThan(run)
       if (run.workgroup === undefined || run.workgroup === event.workgroup) {
         if (event.action === 'status') run.report(event)
         else if (run.plan !== undefined) run.finish(settlementOf(run.plan, event))
@@ -160,7 +160,7 @@ export class Client implements RunOwner {
 
   releaseRun(run: TaskRun): void {
     this.#wheel.remove(run)
-    this.#forget(run)
+    run.channel?.runs.delete(run)
     run.onAbort?.()
     run.onAbort = undefined
     const { settlement } = run
@@ -281,8 +281,7 @@ export class Client implements RunOwner {
   #enlist(run: TaskRun, channel: Channel): void {
     const first = channel.runs.get(run.tid)
     if (first !== undefined && !isSameTask(first, run)) throw duplicate(run.tid)
-    run.sibling = first
-    channel.runs.set(run.tid, run)
+    channel.runs.add(run)
     run.phase = 'sending'
   }
 
@@ -353,20 +352,6 @@ export class Client implements RunOwner {
     const known = asAetherError(error)
     const status = known.code === 'ERR_AETHER_TASK_CANCELLED' ? 'cancelled' : 'failed'
     run.finish(localSettlement(status, run.tid, known))
-  }
-
-  #forget(run: TaskRun): void {
-    const runs = run.channel?.runs
-    const first = runs?.get(run.tid)
-    if (runs === undefined || first === undefined) return
-    if (first === run) {
-      if (run.sibling === undefined) runs.delete(run.tid)
-      else runs.set(run.tid, run.sibling)
-      return
-    }
-    let before: TaskRun | undefined = first
-    while (before !== undefined && before.sibling !== run) before = before.sibling
-    if (before !== undefined) before.sibling = run.sibling
   }
 }
 

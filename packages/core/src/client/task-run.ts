@@ -1,5 +1,6 @@
 import type { Channel } from '../app/channel.ts'
 import type { Plan } from '../app/plan.ts'
+import type { TidEntry } from '../app/tid-table.ts'
 import type { WheelEntry } from '../app/wheel.ts'
 import type { AetherError } from '../errors.ts'
 import { BoundedStream } from '../stream/bounded-stream.ts'
@@ -44,11 +45,13 @@ const notDeduplicated: Receipt = Object.freeze({ deduplicated: false })
  * One run, and its own entry in the table and the wheel of its client. Promises, streams and listeners come into being when somebody asks for them: a run
  * that is merely awaited allocates one promise.
  */
-export class TaskRun implements Run<unknown, unknown>, WheelEntry<TaskRun> {
+export class TaskRun implements Run<unknown, unknown>, WheelEntry<TaskRun>, TidEntry<TaskRun> {
   wheelNext: TaskRun | undefined = undefined
   wheelPrevious: TaskRun | undefined = undefined
   wheelDueMs = 0
   wheelBucket = -1
+  tableHash = 0
+  tableNext: TaskRun | undefined = undefined
 
   readonly tid: string
   readonly options: RunOptions
@@ -60,8 +63,6 @@ export class TaskRun implements Run<unknown, unknown>, WheelEntry<TaskRun> {
   route: Route | undefined = undefined
   /** Whose completion answers; any for attached runs. */
   workgroup: string | undefined = undefined
-  /** The next run of this application with the same tid. */
-  sibling: TaskRun | undefined = undefined
   phase: RunPhase = 'preparing'
   cancelReason: string | undefined = undefined
   /** What the run ends with when it is next due, other than its deadline. */
@@ -95,6 +96,11 @@ export class TaskRun implements Run<unknown, unknown>, WheelEntry<TaskRun> {
     this.tid = tid
     this.options = options ?? noOptions
     this.isAttached = isAttached
+  }
+
+  /** Under which the table of its channel finds it. */
+  get key(): string {
+    return this.tid
   }
 
   get deduplicated(): boolean {

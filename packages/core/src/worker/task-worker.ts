@@ -1,6 +1,7 @@
 import { abortable, type Channel } from '../app/channel.ts'
 import { checkKeys, checkMs, checkSignal } from '../app/check-options.ts'
 import type { Plans } from '../app/plan.ts'
+import { TidTable } from '../app/tid-table.ts'
 import { Wheel } from '../app/wheel.ts'
 import type { Client } from '../client/client.ts'
 import type { Clock, Timer } from '../clock.ts'
@@ -40,7 +41,7 @@ export class TaskWorker implements Worker {
   readonly #options: CheckedWorkerOptions
   readonly #host: WorkerHost
   readonly #registrations = new Map<string, Registration>()
-  readonly #works = new Map<string, Work>()
+  readonly #works = new TidTable<Work>()
   readonly #counts: WorkHost['counts'] = {
     active: 0,
     succeeded: 0,
@@ -231,7 +232,7 @@ export class TaskWorker implements Worker {
     if (earlier !== undefined) this.#rename(earlier)
     const nowMs = this.#host.clock.monotonic()
     const work = new Work(this.#workHost, registration, delivery, nowMs)
-    this.#works.set(work.key, work)
+    this.#works.add(work)
     registration.active += 1
     this.#counts.active += 1
     work.begin(nowMs)
@@ -248,9 +249,9 @@ export class TaskWorker implements Worker {
 
   /** An attempt whose lease was lost and whose handler still runs makes way for the next one. */
   #rename(earlier: Work): void {
-    this.#works.delete(earlier.key)
+    this.#works.delete(earlier)
     earlier.key = `${earlier.tid}#${earlier.attempt}`
-    this.#works.set(earlier.key, earlier)
+    this.#works.add(earlier)
   }
 
   /** Gives back what this worker cannot work on; with an error it counts as a failed attempt. */
@@ -263,7 +264,7 @@ export class TaskWorker implements Worker {
   }
 
   #workEnded(work: Work): void {
-    if (!this.#works.delete(work.key)) return
+    if (!this.#works.delete(work)) return
     work.registration.active -= 1
     this.#counts.active -= 1
     if (this.#works.size > 0) return
@@ -281,10 +282,10 @@ export class TaskWorker implements Worker {
         await this.#closeConsumers()
         if (!this.#isHurried) await this.#idle(graceMs, true)
         const reason = shutdown(this.name, 'is shutting down')
-        for (const work of this.#works.values()) work.shutDown(reason)
+        for (const work of this.#works.entries()) work.shutDown(reason)
         await this.#idle(windUpMs, false)
         // What is left does not listen: its task goes to another worker, its result will not be wanted.
-        await Promise.all([...this.#works.values()].map((work) => work.giveBack()))
+        await Promise.all(this.#works.entries().map((work) => work.giveBack()))
         await this.#beacon.stop()
       }
     } finally {

@@ -1,4 +1,5 @@
 import type { PerformOptions, Run } from '../client/run.ts'
+import type { TidEntry } from '../app/tid-table.ts'
 import type { WheelEntry } from '../app/wheel.ts'
 import { optionsInvalid } from '../app/check-options.ts'
 import type { TaskDefinition, TaskInput, TaskOutput, TaskProgress } from '../define/task-definition.ts'
@@ -21,11 +22,13 @@ const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
  * One delivery in a worker's hands: the handler's context, and the entry in the worker's wheel, in one object. It settles its delivery exactly once; what the
  * handler does after that has no effect.
  */
-export class Work implements TaskContext, WheelEntry<Work> {
+export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   wheelNext: Work | undefined = undefined
   wheelPrevious: Work | undefined = undefined
   wheelDueMs = 0
   wheelBucket = -1
+  tableHash = 0
+  tableNext: Work | undefined = undefined
 
   headers: Readonly<Record<string, string>>
   /** Under which its worker finds it: its tid, until a newer attempt of the same task takes that place. */

@@ -17,9 +17,14 @@ export interface WorkerProcessOptions {
   readonly transportOptions: unknown
   /** Cuts and heals the worker's own connection, usually a fault proxy before it. Without it `cut` and `heal` reject. */
   readonly link?: Pick<Link, 'cut' | 'heal'>
-  /** Arguments of node itself. @default ['--conditions=@aether/source', '--import', 'tsx'] */
+  /**
+   * Arguments of node itself; a `transportModule` in TypeScript needs a loader among them.
+   * @default none; inside this workspace `['--conditions=@aether/source', '--import', 'tsx']`
+   */
   readonly execArgv?: readonly string[]
 }
+
+const sourceArgv = ['--conditions=@aether/source', '--import', 'tsx']
 
 /**
  * Starts a real process that works through the known workload, and resolves when it consumes. `kill` is SIGKILL, `freeze` SIGSTOP, `thaw` SIGCONT.
@@ -31,11 +36,12 @@ export async function spawnWorkerProcess(options: WorkerProcessOptions): Promise
     transportModule: options.transportModule.href,
     transportOptions: options.transportOptions,
   }
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const entry = fileURLToPath(new URL(`./worker-process.${extension}`, import.meta.url))
+  const isSource = import.meta.url.endsWith('.ts')
+  const entry = fileURLToPath(new URL(`./worker-process.${isSource ? 'ts' : 'js'}`, import.meta.url))
+  const execArgv = options.execArgv ?? (isSource ? sourceArgv : [])
   const child = fork(entry, [JSON.stringify(start)], {
     execPath,
-    execArgv: [...(options.execArgv ?? ['--conditions=@aether/source', '--import', 'tsx'])],
+    execArgv: [...execArgv],
     serialization: 'json',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

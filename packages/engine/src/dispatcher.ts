@@ -1,5 +1,6 @@
 import type { Consumer } from './consumer.ts'
 import type { Effects } from './contract.ts'
+import { HashTable } from './hash-table.ts'
 import type { Interest } from './interest.ts'
 import { LeaseRecord } from './lease-record.ts'
 import type { Pool } from './owner.ts'
@@ -15,7 +16,7 @@ export type Due = Task | Entry | LeaseRecord
  * is free. So a new entry either goes straight to a consumer or waits, and spare credit looks at backlogs only when it appears.
  */
 export class Dispatcher {
-  readonly leases: Map<number, LeaseRecord> = new Map<number, LeaseRecord>()
+  readonly leases: HashTable<LeaseRecord> = new HashTable()
   readonly #effects: Effects<unknown, unknown, unknown, unknown>
   readonly #wheel: TimingWheel<Due>
   readonly #tally: Tally
@@ -32,6 +33,12 @@ export class Dispatcher {
     this.#wheel = wheel
     this.#tally = tally
     this.#byCredit = byCredit
+  }
+
+  lease(id: number): LeaseRecord | undefined {
+    let lease = this.leases.bucket(id)
+    while (lease !== undefined && lease.id !== id) lease = lease.chained
+    return lease
   }
 
   /** An entry became ready: delivered at once, or put into its queue; one that was delivered before goes to the front. */
@@ -103,7 +110,7 @@ export class Dispatcher {
 
   /** Ends a lease, keeping its credit in use until `free`, so that a command can end several before anything new is delivered. */
   end(lease: LeaseRecord): void {
-    this.leases.delete(lease.id)
+    this.leases.remove(lease)
     this.#wheel.cancel(lease)
     lease.entry.lease = undefined
   }
@@ -161,7 +168,7 @@ export class Dispatcher {
     if (++entry.attempt > 1) this.#tally.redelivered++
     const lease = new LeaseRecord(++this.#lastLease, entry, consumer, now)
     entry.lease = lease
-    this.leases.set(lease.id, lease)
+    this.leases.add(lease)
     this.#wheel.schedule(lease, now + consumer.leaseMs)
     consumer.hold(lease)
     const { pool } = consumer

@@ -1,6 +1,7 @@
 import type { Effects, EngineReason, Outcome, RevokeReason, Settlement } from './contract.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { Dispatcher, Due } from './dispatcher.ts'
+import type { Finished } from './finished.ts'
 import type { LeaseRecord } from './lease-record.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Results } from './results.ts'
@@ -140,10 +141,10 @@ export class Endings {
 
   /** Forgets results that are over the limit or past their time. */
   expireResults(now: number): void {
-    for (let task = this.results.shift(now); task !== undefined; task = this.results.shift(now)) {
+    for (let over = this.results.shift(now); over !== undefined; over = this.results.shift(now)) {
+      over.isForgotten = true
       // While another workgroup still works on it, its tid stays taken: else two workers there could hold the same tid.
-      if (task.open > 0) task.outlived = true
-      else this.#forget(task)
+      if (over.task === undefined) this.#forget(over)
     }
   }
 
@@ -153,12 +154,11 @@ export class Endings {
     else if (settlement.outcome === 'failed') tally.failed++
     else if (settlement.outcome === 'cancelled') tally.cancelled++
     else tally.expired++
-    task.settlement = settlement
     const watchers = task.takeWatchers()
     for (let i = 0; i < watchers.length; i++) this.#effects.settled(watchers[i], settlement)
     const kept = settlement.result ?? settlement.lastError
-    if (kept !== undefined) task.resultBytes = this.#resultBytes(kept)
-    this.results.add(task, now)
+    const bytes = kept === undefined ? 0 : this.#resultBytes(kept)
+    task.finished = this.results.add(task, settlement, bytes, now)
     // The limit only: what is past its time ends with a tick, like all else.
     this.expireResults(-Infinity)
   }
@@ -167,15 +167,17 @@ export class Endings {
   #release(task: Task): void {
     this.#wheel.cancel(task)
     this.#tally.bytes -= task.bytes
-    task.body = undefined
-    task.entries = undefined
     this.#routes.rest(task.route)
-    if (task.outlived) this.#forget(task)
+    const { finished, route } = task
+    route.union.tasks.remove(task)
+    if (finished === undefined || finished.isForgotten) return this.#routes.settleUnion(route.union)
+    finished.task = undefined
+    route.union.tasks.add(finished)
   }
 
-  #forget(task: Task): void {
-    const { union } = task.route
-    union.tasks.delete(task.tid)
+  #forget(finished: Finished): void {
+    const { union } = finished
+    union.tasks.remove(finished)
     this.#routes.settleUnion(union)
   }
 }

@@ -22,7 +22,7 @@ import type { LeaseRecord } from './lease-record.ts'
 import { resolveOptions } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Owner } from './owner.ts'
-import type { Route } from './route.ts'
+import type { Known, Route } from './route.ts'
 import { RouteTable } from './route-table.ts'
 import { engineStats } from './stats.ts'
 import { Tally } from './tally.ts'
@@ -72,7 +72,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     const now = this.#time()
     const task = new Task(route, spec, now)
     if (watcher !== undefined) task.watch(watcher, 1)
-    route.union.tasks.set(task.tid, task)
+    route.union.tasks.add(task)
     this.#routes.busy(route)
     this.#tally.accepted++
     this.#tally.bytes += task.bytes
@@ -87,12 +87,13 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   }
 
   detach(name: string, tid: string, watcher: unknown): void {
-    this.#find(name, tid)?.unwatch(watcher)
+    const known = this.#find(name, tid)
+    if (known?.kind === 'task') known.unwatch(watcher)
   }
 
   cancel(name: string, tid: string, reason: string): boolean {
     const task = this.#find(name, tid)
-    if (task === undefined || task.open === 0) return false
+    if (task?.kind !== 'task' || task.open === 0) return false
     const ending = {
       outcome: 'cancelled',
       result: undefined,
@@ -139,7 +140,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   }
 
   lease(id: number): Lease<unknown, unknown> | undefined {
-    return this.#dispatcher.leases.get(id)
+    return this.#dispatcher.lease(id)
   }
 
   renew(id: number, owner: unknown): SettleResult {
@@ -242,13 +243,13 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     return this.#now
   }
 
-  #find(name: string, tid: string): Task | undefined {
+  #find(name: string, tid: string): Known | undefined {
     const union = this.#routes.get(name)?.union ?? this.#routes.union(name)
-    return union?.tasks.get(tid)
+    return union?.find(tid)
   }
 
-  #join(task: Task, watcher: unknown): SendResult {
-    if (watcher !== undefined && !this.#watch(task, watcher)) {
+  #join(known: Known, watcher: unknown): SendResult {
+    if (watcher !== undefined && !this.#watch(known, watcher)) {
       this.#tally.refused++
       return 'watchers-full'
     }
@@ -256,9 +257,11 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     return 'deduplicated'
   }
 
-  #watch(task: Task, watcher: unknown): boolean {
-    if (task.settlement === undefined) return task.watch(watcher, this.#limits.maxWatchers)
-    this.#effects.settled(watcher, task.settlement)
+  #watch(known: Known, watcher: unknown): boolean {
+    if (known.kind === 'task' && known.finished === undefined)
+      return known.watch(watcher, this.#limits.maxWatchers)
+    const finished = known.kind === 'task' ? known.finished : known
+    if (finished !== undefined) this.#effects.settled(watcher, finished.settlement)
     return true
   }
 
@@ -300,7 +303,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   }
 
   #held(id: number, owner: unknown): LeaseRecord | undefined {
-    const lease = this.#dispatcher.leases.get(id)
+    const lease = this.#dispatcher.lease(id)
     return lease !== undefined && lease.owner === owner ? lease : undefined
   }
 

@@ -1,12 +1,15 @@
 import type { Consumer } from './consumer.ts'
 import type { Lease } from './contract.ts'
+import type { HashNode } from './hash-table.ts'
 import type { Entry } from './task.ts'
 import { TimerNode } from './timing-wheel.ts'
 
 /** One delivery: what the shell sees of it, and its own timer. A new one for each delivery, so that a shell may keep it. */
-export class LeaseRecord extends TimerNode implements Lease<unknown, unknown> {
+export class LeaseRecord extends TimerNode implements Lease<unknown, unknown>, HashNode<LeaseRecord> {
   readonly kind = 'lease'
   readonly id: number
+  /** Its id, which is spread well enough: ids count up. */
+  readonly hash: number
   readonly tid: string
   readonly route: string
   readonly workgroup: string
@@ -17,6 +20,7 @@ export class LeaseRecord extends TimerNode implements Lease<unknown, unknown> {
   readonly remainingMs: number
   readonly entry: Entry
   readonly holder: Consumer
+  chained: LeaseRecord | undefined = undefined
   /** The holder's other leases, newest first. */
   prevHeld: LeaseRecord | undefined = undefined
   nextHeld: LeaseRecord | undefined = undefined
@@ -25,6 +29,7 @@ export class LeaseRecord extends TimerNode implements Lease<unknown, unknown> {
     super()
     const { task, queue } = entry
     this.id = id
+    this.hash = id
     this.tid = task.tid
     this.route = task.route.name
     this.workgroup = queue.workgroup

@@ -1,4 +1,6 @@
 import { slotMs } from './timing-wheel.ts'
+import type { Settlement } from './contract.ts'
+import { Finished } from './finished.ts'
 import type { Task } from './task.ts'
 
 /** Finished tasks in the order in which they are forgotten: their time is the same for all, so a list will do. */
@@ -6,8 +8,8 @@ export class Results {
   readonly #limit: number
   readonly #maxBytes: number
   readonly #ttlMs: number
-  #oldest: Task | undefined = undefined
-  #newest: Task | undefined = undefined
+  #oldest: Finished | undefined = undefined
+  #newest: Finished | undefined = undefined
   #size = 0
   #bytes = 0
 
@@ -22,27 +24,29 @@ export class Results {
     return this.#size
   }
 
-  /** Remembers a task that has just ended, with a result of `task.resultBytes`. */
-  add(task: Task, now: number): void {
-    this.#bytes += task.resultBytes
+  /** Remembers a task that has just ended, with a result of so many bytes. */
+  add(task: Task, settlement: Settlement<unknown>, bytes: number, now: number): Finished {
     // In steps of a slot, so that a stream of results does not ask for a tick each.
-    task.forgetAt = Math.ceil((now + this.#ttlMs) / slotMs) * slotMs
-    if (this.#newest === undefined) this.#oldest = task
-    else this.#newest.nextResult = task
-    this.#newest = task
+    const forgetAt = Math.ceil((now + this.#ttlMs) / slotMs) * slotMs
+    const finished = new Finished(task, settlement, bytes, forgetAt)
+    if (this.#newest === undefined) this.#oldest = finished
+    else this.#newest.next = finished
+    this.#newest = finished
     this.#size++
+    this.#bytes += bytes
+    return finished
   }
 
   /** Takes out the oldest one that is over the limit or past its time. */
-  shift(now: number): Task | undefined {
-    const task = this.#oldest
-    if (task === undefined || (!this.#isOver && task.forgetAt > now)) return undefined
-    this.#oldest = task.nextResult
+  shift(now: number): Finished | undefined {
+    const finished = this.#oldest
+    if (finished === undefined || (!this.#isOver && finished.forgetAt > now)) return undefined
+    this.#oldest = finished.next
     if (this.#oldest === undefined) this.#newest = undefined
-    task.nextResult = undefined
+    finished.next = undefined
     this.#size--
-    this.#bytes -= task.resultBytes
-    return task
+    this.#bytes -= finished.bytes
+    return finished
   }
 
   get #isOver(): boolean {

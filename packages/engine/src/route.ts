@@ -1,16 +1,29 @@
+import type { Finished } from './finished.ts'
+import { hashOf, HashTable } from './hash-table.ts'
 import { Queue } from './queue.ts'
 import type { Task } from './task.ts'
+
+/** What a tid may mean. */
+export type Known = Task | Finished
 
 /** A namespace: the scope of tids. */
 export class Union {
   readonly name: string
   /** Tasks that are open or remembered. */
-  readonly tasks: Map<string, Task> = new Map()
+  readonly tasks: HashTable<Known> = new HashTable()
   /** Routes that belong to it. */
   routes = 0
 
   constructor(name: string) {
     this.name = name
+  }
+
+  find(tid: string): Known | undefined {
+    if (this.tasks.size === 0) return undefined
+    const hash = hashOf(tid)
+    let known = this.tasks.bucket(hash)
+    while (known !== undefined && (known.hash !== hash || known.tid !== tid)) known = known.chained
+    return known
   }
 }
 

@@ -1,19 +1,22 @@
-import type { Settlement, TaskSpec } from './contract.ts'
+import type { TaskSpec } from './contract.ts'
+import type { Finished } from './finished.ts'
+import { hashOf, type HashNode } from './hash-table.ts'
 import type { LeaseRecord } from './lease-record.ts'
 import type { Queue } from './queue.ts'
-import type { Route } from './route.ts'
+import type { Known, Route } from './route.ts'
 import { TimerNode } from './timing-wheel.ts'
 
 const nobody: readonly unknown[] = []
 
-/** A task, held once however many workgroups have a copy; also the timer of its deadline, and afterwards its own remembered result. */
-export class Task extends TimerNode {
+/** A task, held once however many workgroups have a copy; also the timer of its deadline. */
+export class Task extends TimerNode implements HashNode<Known> {
   readonly kind = 'task'
   readonly tid: string
+  readonly hash: number
   readonly route: Route
   /** Whose completion answers the watchers. */
   readonly workgroup: string
-  body: unknown
+  readonly body: unknown
   readonly bytes: number
   readonly priority: number
   readonly attempts: number
@@ -26,18 +29,13 @@ export class Task extends TimerNode {
   /** Copies that are not over. */
   open = 0
   /** How it ended in the named workgroup. */
-  settlement: Settlement<unknown> | undefined = undefined
-  /** Size of what ended it, as the shell counts. */
-  resultBytes = 0
-  /** When the result is forgotten, and the next to be. */
-  forgetAt = 0
-  nextResult: Task | undefined = undefined
-  /** Its time as a result is over, though some workgroup still works on it. */
-  outlived = false
+  finished: Finished | undefined = undefined
+  chained: Known | undefined = undefined
 
   constructor(route: Route, spec: TaskSpec<unknown>, now: number) {
     super()
     this.tid = spec.tid
+    this.hash = hashOf(spec.tid)
     this.route = route
     this.workgroup = spec.workgroup
     this.body = spec.body

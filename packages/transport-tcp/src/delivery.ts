@@ -12,7 +12,7 @@ import { Codec, type Lease, Outcome } from '@aether/wire'
 import { type HeaderDecoder, type HeaderEncoder, plainHeaders } from './block-headers.ts'
 import { checkMs } from './check-task.ts'
 import { codecByte, codecName } from './codec-byte.ts'
-import { mapped, payloadTooLarge, toAetherError } from './errors.ts'
+import { payloadTooLarge, toAetherError } from './errors.ts'
 
 const empty = new Uint8Array(0)
 const outcomes: Readonly<Record<TerminalStatus, number>> = Outcome
@@ -28,7 +28,7 @@ export interface DeliveryHost {
   readonly decoder: HeaderDecoder
 }
 
-/** A lease of the wire as a delivery of core. */
+/** A lease of the wire as a delivery of core. The promises of the lease are its own: they reject with errors of core already. */
 export class TcpDelivery implements Delivery {
   readonly task: TaskMessage
   readonly attempt: number
@@ -47,30 +47,36 @@ export class TcpDelivery implements Delivery {
   }
 
   renew(): Promise<void> {
-    return mapped(this.#lease.renew())
+    return this.#lease.renew()
   }
 
-  async report(event: StatusEvent): Promise<void> {
+  report(event: StatusEvent): Promise<void> {
     const body = event.body ?? empty
-    this.#check(body, 'a status')
-    await mapped(
-      this.#lease.report({
+    try {
+      this.#check(body, 'a status')
+      return this.#lease.report({
         status: event.status === 'initialized' ? 0 : 1,
         progress: Math.min(100, Math.max(0, Math.floor(event.progress))),
         seq: event.seq,
         codec: event.body === undefined ? Codec.none : codecByte(event.codec),
         headers: this.#host.encoder.encode(event),
         body,
-      }),
-    )
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  async ack(complete: CompleteEvent, options?: { readonly deadLetter?: boolean }): Promise<void> {
+  ack(complete: CompleteEvent, options?: { readonly deadLetter?: boolean }): Promise<void> {
     const body = complete.body ?? empty
-    this.#check(body, 'a completion')
-    const codec = complete.body === undefined ? Codec.none : codecByte(complete.codec)
-    const fields = { codec, headers: this.#host.encoder.encode(complete), body }
-    await mapped(this.#lease.ack(outcomes[complete.status], fields, options?.deadLetter === true))
+    try {
+      this.#check(body, 'a completion')
+      const codec = complete.body === undefined ? Codec.none : codecByte(complete.codec)
+      const fields = { codec, headers: this.#host.encoder.encode(complete), body }
+      return this.#lease.ack(outcomes[complete.status], fields, options?.deadLetter === true)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async release(options: ReleaseOptions = {}): Promise<void> {
@@ -78,7 +84,7 @@ export class TcpDelivery implements Delivery {
     checkMs('delayMs', delayMs)
     const { client, host, workgroup } = this.#host
     const headers = failed ? plainHeaders({ client, host, workgroup, error }) : undefined
-    await mapped(this.#lease.release(Math.ceil(delayMs), failed, { codec: Codec.none, headers, body: empty }))
+    await this.#lease.release(Math.ceil(delayMs), failed, { codec: Codec.none, headers, body: empty })
   }
 
   #check(body: Uint8Array, what: string): void {

@@ -22,6 +22,8 @@ const reasons: Readonly<Record<string, number>> = {
   'attempts-exhausted': 4,
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** What a run is known by where its frames come in. */
 export interface RunAddress {
   readonly route: Route
@@ -169,9 +171,15 @@ function complete(
   return error === undefined ? base : { ...base, error }
 }
 
-function withBody<E extends AetherEvent>(event: E, body: Uint8Array | undefined, headers: E['headers']): E {
-  if (body === undefined) return headers === undefined ? event : { ...event, headers }
-  return headers === undefined ? { ...event, body } : { ...event, body, headers }
+/** Fills up an event that was just made: a copy of it would cost more than the event did. */
+function withBody<E extends StatusEvent | CompleteEvent>(
+  event: Writable<E>,
+  body: Uint8Array | undefined,
+  headers: E['headers'],
+): E {
+  if (body !== undefined) event.body = body
+  if (headers !== undefined) event.headers = headers
+  return event
 }
 
 /** Undefined where the block says that it has none. */

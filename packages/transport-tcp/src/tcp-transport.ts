@@ -33,9 +33,6 @@ import { completeOf, eventFromMessage, eventToMessage, statusOf } from './event-
 import { type Followed, type RoutePage, RunBook } from './run-book.ts'
 import { transportState } from './transport-state.ts'
 
-const accepted: Receipt = Object.freeze({ deduplicated: false })
-const joined: Receipt = Object.freeze({ deduplicated: true })
-
 /** The transport over one client session of the wire: it translates, the session connects. */
 export class TcpTransport implements Transport<TcpCapabilities> {
   readonly name: string = 'tcp'
@@ -55,6 +52,7 @@ export class TcpTransport implements Transport<TcpCapabilities> {
       onStatus: (run, frame, bytes) => this.#onStatus(run, frame, bytes),
       onComplete: (run, frame, bytes) => this.#onComplete(run, frame, bytes),
       onLost: (run, error) => this.#onRunLost(run, error),
+      mapError: toAetherError,
     })
   }
 
@@ -78,28 +76,24 @@ export class TcpTransport implements Transport<TcpCapabilities> {
     )
   }
 
-  async send(task: TaskMessage, options?: WaitOptions): Promise<Receipt> {
-    this.#checkCall(options)
-    checkTask(task, this.capabilities.maxPayloadBytes)
-    const page = this.#book.page(task.route)
-    const sending = this.#send(page, task)
-    return options?.signal === undefined ? sending : abortable(sending, options.signal)
+  /** One promise a task, while there is no signal. */
+  send(task: TaskMessage, options?: WaitOptions): Promise<Receipt> {
+    try {
+      this.#checkCall(options)
+      checkTask(task, this.capabilities.maxPayloadBytes)
+      return abortable(this.#send(task), options?.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async attach(route: Route, tid: string, options?: WaitOptions): Promise<void> {
     this.#checkCall(options)
     checkName('tid', tid)
     const page = this.#book.page(route)
-    const known = page.runs.get(tid)
-    // Its events come already.
-    if (known !== undefined)
-      return abortable(
-        known.accepted.then(() => {}),
-        options?.signal,
-      )
-    const run: Followed = { route: page.route, tid, workgroup: undefined, page, accepted: Promise.resolve() }
-    const attaching = this.#follow(run, this.#tasks.attach(page.key, tid, run))
-    return abortable(attaching, options?.signal)
+    // Where it is followed already, its events come already.
+    const run = this.#book.find(page, tid) ?? this.#attach(page, tid)
+    await abortable(run.receipt, options?.signal)
   }
 
   async cancel(route: Route, tid: string, reason: string, options?: WaitOptions): Promise<void> {
@@ -175,34 +169,30 @@ export class TcpTransport implements Transport<TcpCapabilities> {
     await this.#client.close(options)
   }
 
-  async #send(page: RoutePage, task: TaskMessage): Promise<Receipt> {
-    const known = page.runs.get(task.tid)
+  #send(task: TaskMessage): Promise<Receipt> {
+    const page = this.#book.page(task.route)
+    const known = this.#book.find(page, task.tid)
     const message = this.#message(page, task)
-    if (known !== undefined) {
-      await known.accepted.catch(() => {})
-      // The first one was refused, or is over: this one is a task of its own.
-      if (page.runs.get(task.tid) !== known) return this.#send(page, task)
-      return (await mapped(this.#tasks.repeat(message))) ? joined : accepted
-    }
-    const run: Followed = {
-      route: page.route,
-      tid: task.tid,
-      workgroup: task.workgroup,
-      page,
-      accepted: Promise.resolve(),
-    }
-    return (await this.#follow(run, this.#tasks.send(message, run))) ? joined : accepted
+    if (known !== undefined) return this.#repeat(known, task, message)
+    const run = this.#book.open(page, task.tid, task.workgroup)
+    this.#tasks.post(message, run, run)
+    return run.receipt
   }
 
-  async #follow<T>(run: Followed, promise: Promise<T>): Promise<T> {
-    run.page.runs.set(run.tid, run)
-    run.accepted = promise
-    try {
-      return await promise
-    } catch (error) {
-      this.#book.close(run)
-      throw toAetherError(error)
-    }
+  async #repeat(known: Followed, task: TaskMessage, message: TaskSend): Promise<Receipt> {
+    await known.receipt.catch(() => {})
+    // The first one was refused, or is over: this one is a task of its own.
+    if (this.#book.find(known.page, known.tid) !== known) return this.#send(task)
+    return { deduplicated: await mapped(this.#tasks.repeat(message)) }
+  }
+
+  #attach(page: RoutePage, tid: string): Followed {
+    const run = this.#book.open(page, tid, undefined)
+    this.#tasks.attach(page.key, tid, run).then(
+      () => run.confirmed(false),
+      (error: unknown) => run.refused(error),
+    )
+    return run
   }
 
   #message(page: RoutePage, task: TaskMessage): TaskSend {

@@ -15,7 +15,7 @@ import { StateStream } from './state-stream.ts'
 import { Subscriber } from './subscriber.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
 import { type ConsumeSpec, type TaskConsumer, TaskConsumers } from './task-consumers.ts'
-import { type RunHandler, TaskRuns, type TaskSend } from './task-runs.ts'
+import { type RunHandler, type SendWaiter, TaskRuns, type TaskSend } from './task-runs.ts'
 
 export interface PublishOptions {
   readonly headers?: HeadersInput
@@ -36,6 +36,8 @@ export interface CloseOptions {
 export interface TaskSession<C> {
   /** Resolves once the broker holds the task, with whether it knew the tid already. */
   send(task: TaskSend, context: C): Promise<boolean>
+  /** As `send`, for a caller with a promise of its own: nothing is thrown, `waiter` hears it. */
+  post(task: TaskSend, context: C, waiter: SendWaiter): void
   /** As `send`, for a task that this client watches already: it brings no further events. */
   repeat(task: TaskSend): Promise<boolean>
   /** Watches a task that someone sent. `ERR_AETHER_TASK_UNKNOWN`. */
@@ -165,8 +167,10 @@ class Session implements Client {
       throw new WireError('ERR_AETHER_OPTIONS_INVALID', 'The tasks of this client have an owner already.')
     const runs = new TaskRuns<C>(this.#connection, this.#options, handler)
     this.#runs = runs as unknown as TaskRuns<never>
+    if (handler.mapError !== undefined) this.#consumers.mapErrors((error) => handler.mapError!(error))
     return {
       send: (task, context) => runs.send(task, context),
+      post: (task, context, waiter) => runs.post(task, context, waiter),
       repeat: (task) => runs.repeat(task),
       attach: (route, tid, context) => runs.attach(route, tid, context),
       cancel: (route, tid, reason) => runs.cancel(route, tid, reason),

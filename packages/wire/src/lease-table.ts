@@ -3,14 +3,20 @@ import { WireError, type WireErrorCode } from './errors.ts'
 import type { FrameCursor } from './frame-cursor.ts'
 import { type CompleteFields, type StatusFields } from './frames/task-blocks.ts'
 import { readRevoke, writeAck, writeRelease, writeRenew, writeReport } from './frames/tasks.ts'
+import { IdTable } from './id-table.ts'
 import { type Lease, LeaseWaiter } from './lease.ts'
 import { RevokeReason } from './protocol.ts'
 
-/** The leases that this client holds on its current connection. */
+/** What the promises of leases reject with, made of what went wrong. */
+export type ErrorMapper = (error: unknown) => Error
+
+/** The leases that this client holds on its current connection. Each command is one promise. */
 export class LeaseTable {
+  /** As it is, unless the session that owns the tasks says otherwise. */
+  mapError: ErrorMapper = (error) => error as Error
   readonly #connection: Connection
   readonly #onWarning: (error: WireError) => void
-  readonly #leases = new Map<number, Lease>()
+  readonly #leases = new IdTable<Lease>()
 
   constructor(connection: Connection, onWarning: (error: WireError) => void) {
     this.#connection = connection
@@ -22,7 +28,7 @@ export class LeaseTable {
   }
 
   add(lease: Lease): void {
-    this.#leases.set(lease.id, lease)
+    this.#leases.add(lease)
   }
 
   renew(lease: Lease): Promise<void> {
@@ -30,21 +36,33 @@ export class LeaseTable {
     return this.#sent()
   }
 
-  async report(lease: Lease, status: StatusFields): Promise<void> {
-    this.#connection.checkSize(16, status.headers, status.body.length)
-    writeReport(this.#connection.writer, lease.id, status)
+  report(lease: Lease, status: StatusFields): Promise<void> {
+    try {
+      this.#connection.checkSize(16, status.headers, status.body.length)
+      writeReport(this.#connection.writer, lease.id, status)
+    } catch (error) {
+      return Promise.reject(this.mapError(error))
+    }
     return this.#sent()
   }
 
-  async ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
-    this.#connection.checkSize(12, complete.headers, complete.body.length)
-    writeAck(this.#connection.writer, lease.id, outcome, deadLetter, complete)
+  ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
+    try {
+      this.#connection.checkSize(12, complete.headers, complete.body.length)
+      writeAck(this.#connection.writer, lease.id, outcome, deadLetter, complete)
+    } catch (error) {
+      return Promise.reject(this.mapError(error))
+    }
     return this.#settled(lease)
   }
 
-  async release(lease: Lease, delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
-    this.#connection.checkSize(16, error.headers, error.body.length)
-    writeRelease(this.#connection.writer, lease.id, delayMs, failed, error)
+  release(lease: Lease, delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
+    try {
+      this.#connection.checkSize(16, error.headers, error.body.length)
+      writeRelease(this.#connection.writer, lease.id, delayMs, failed, error)
+    } catch (cause) {
+      return Promise.reject(this.mapError(cause))
+    }
     return this.#settled(lease)
   }
 
@@ -53,7 +71,7 @@ export class LeaseTable {
     const lease = this.#leases.get(id)
     // Settled here while the broker said so.
     if (lease === undefined) return
-    this.#leases.delete(id)
+    this.#leases.delete(lease)
     this.#revoke(
       lease,
       new WireError(codeOf(reason), text === '' ? `The lease of task ${lease.tid} was taken back.` : text),
@@ -61,9 +79,7 @@ export class LeaseTable {
   }
 
   onLost(error: WireError): void {
-    const leases = [...this.#leases.values()]
-    this.#leases.clear()
-    for (const lease of leases) {
+    for (const lease of this.#leases.takeAll()) {
       this.#revoke(
         lease,
         new WireError('ERR_AETHER_LEASE_LOST', 'The connection was lost, and every lease with it.', {
@@ -85,13 +101,13 @@ export class LeaseTable {
   }
 
   #settled(lease: Lease): Promise<void> {
-    this.#leases.delete(lease.id)
+    this.#leases.delete(lease)
     lease.settle()
     return this.#sent()
   }
 
   #sent(): Promise<void> {
-    const waiter = new LeaseWaiter()
+    const waiter = new LeaseWaiter(this)
     this.#connection.sent(waiter)
     return waiter.promise
   }

@@ -10,6 +10,8 @@ export type RevokeHandler = (reason: WireError) => void
 /** One delivery in this client's hands. Settle it once, with `ack` or `release`. */
 export class Lease {
   readonly id: number
+  /** @internal The next one in its bucket of the table of leases. */
+  idNext: Lease | undefined = undefined
   readonly route: string
   readonly attempt: number
   /** Epoch milliseconds of this machine's clock; 0: none. */
@@ -62,22 +64,22 @@ export class Lease {
 
   /** Holds the lease for another `leaseMs`. `ERR_AETHER_LEASE_LOST`. */
   renew(): Promise<void> {
-    return this.#open ? this.#table.renew(this) : Promise.reject(this.#gone())
+    return this.#open ? this.#table.renew(this) : this.#refused()
   }
 
   /** Sends progress; resolves when the broker has it. `ERR_AETHER_LEASE_LOST`. */
   report(status: StatusFields): Promise<void> {
-    return this.#open ? this.#table.report(this, status) : Promise.reject(this.#gone())
+    return this.#open ? this.#table.report(this, status) : this.#refused()
   }
 
   /** Ends the task. `ERR_AETHER_LEASE_LOST`: nothing was sent to its caller. */
   ack(outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
-    return this.#open ? this.#table.ack(this, outcome, complete, deadLetter) : Promise.reject(this.#gone())
+    return this.#open ? this.#table.ack(this, outcome, complete, deadLetter) : this.#refused()
   }
 
   /** Gives the task back. `ERR_AETHER_LEASE_LOST`. */
   release(delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
-    return this.#open ? this.#table.release(this, delayMs, failed, error) : Promise.reject(this.#gone())
+    return this.#open ? this.#table.release(this, delayMs, failed, error) : this.#refused()
   }
 
   /** @internal */
@@ -96,6 +98,10 @@ export class Lease {
     handler?.(reason)
   }
 
+  #refused(): Promise<never> {
+    return Promise.reject(this.#table.mapError(this.#gone()))
+  }
+
   #gone(): WireError {
     const revoked = this.#revoked
     if (revoked === undefined)
@@ -111,10 +117,12 @@ export class Lease {
 /** A command about a lease. Where its answer was lost with the connection, the lease was too. */
 export class LeaseWaiter implements CommandWaiter {
   readonly promise: Promise<void>
+  readonly #table: LeaseTable
   #resolve!: () => void
-  #reject!: (error: WireError) => void
+  #reject!: (error: Error) => void
 
-  constructor() {
+  constructor(table: LeaseTable) {
+    this.#table = table
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -126,14 +134,15 @@ export class LeaseWaiter implements CommandWaiter {
   }
 
   refused(error: WireError): void {
-    this.#reject(
-      error.code === 'ERR_AETHER_TRANSPORT_LOST' || error.code === 'ERR_AETHER_TRANSPORT_CLOSED'
-        ? new WireError(
-            'ERR_AETHER_LEASE_LOST',
-            `The lease ended with the connection; its last word may have been heard. ${error.message}`,
-            { cause: error },
-          )
-        : error,
-    )
+    const isLost = error.code === 'ERR_AETHER_TRANSPORT_LOST' || error.code === 'ERR_AETHER_TRANSPORT_CLOSED'
+    this.#reject(this.#table.mapError(isLost ? lostWith(error) : error))
   }
+}
+
+function lostWith(error: WireError): WireError {
+  return new WireError(
+    'ERR_AETHER_LEASE_LOST',
+    `The lease ended with the connection; its last word may have been heard. ${error.message}`,
+    { cause: error },
+  )
 }

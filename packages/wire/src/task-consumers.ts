@@ -12,7 +12,7 @@ import {
   writeRelease,
 } from './frames/tasks.ts'
 import { Lease } from './lease.ts'
-import { LeaseTable } from './lease-table.ts'
+import { type ErrorMapper, LeaseTable } from './lease-table.ts'
 import { confirmedOrResumed, PromiseWaiter } from './promise-waiter.ts'
 import { Codec } from './protocol.ts'
 
@@ -75,6 +75,11 @@ export class TaskConsumers {
       throw error
     }
     return consumer
+  }
+
+  /** What the promises of leases reject with from now on. */
+  mapErrors(mapper: ErrorMapper): void {
+    this.#leases.mapError = mapper
   }
 
   onRoute(cursor: FrameCursor): void {

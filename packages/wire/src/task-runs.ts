@@ -29,6 +29,13 @@ export interface TaskSend {
   readonly deadlineAt: number
 }
 
+/** Who hears what became of one SEND or ATTACH: one of the two, once. */
+export interface SendWaiter {
+  /** The broker holds the task; `deduplicated`: it knew the tid already. */
+  confirmed(deduplicated: boolean): void
+  refused(error: unknown): void
+}
+
 /** Who hears of runs. `context` is what was given to `send` or `attach`; offsets of a frame count in `bytes`, and hold only during the call. */
 export interface RunHandler<C> {
   onStatus(context: C, frame: StatusFrame, bytes: Uint8Array): void
@@ -36,6 +43,8 @@ export interface RunHandler<C> {
   onComplete(context: C, frame: CompleteFrame, bytes: Uint8Array): void
   /** The run cannot go on: it was refused when it was said again after a reconnection, or its deadline is long over and nobody said so. */
   onLost(context: C, error: WireError): void
+  /** What the promises of leases reject with, made of what went wrong. By default that itself. */
+  mapError?(error: unknown): Error
 }
 
 /** How long after its deadline a run is still waited for. */
@@ -53,27 +62,32 @@ class Run<C> implements CommandWaiter {
   readonly sentAt: number
   accepted = false
   id = 0
-  readonly promise: Promise<boolean>
   readonly #runs: TaskRuns<C>
-  #resolve!: (deduplicated: boolean) => void
-  #reject!: (error: WireError) => void
+  #waiter: SendWaiter | undefined
 
-  constructor(runs: TaskRuns<C>, route: string, tid: string, context: C, task: TaskSend | undefined) {
+  constructor(
+    runs: TaskRuns<C>,
+    route: string,
+    tid: string,
+    context: C,
+    task: TaskSend | undefined,
+    waiter: SendWaiter,
+  ) {
     this.#runs = runs
+    this.#waiter = waiter
     this.route = route
     this.tid = tid
     this.context = context
     this.task = task
     this.sentAt = performance.now()
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
   }
 
   confirmed(deduplicated: boolean): void {
     this.accepted = true
-    this.#resolve(deduplicated)
+    const waiter = this.#waiter
+    // Said again after a reconnection, it is confirmed again.
+    this.#waiter = undefined
+    waiter?.confirmed(deduplicated)
   }
 
   refused(error: WireError): void {
@@ -81,7 +95,9 @@ class Run<C> implements CommandWaiter {
   }
 
   fail(error: WireError): void {
-    this.#reject(error)
+    const waiter = this.#waiter
+    this.#waiter = undefined
+    waiter?.refused(error)
   }
 }
 
@@ -105,12 +121,14 @@ export class TaskRuns<C> {
   }
 
   /** Resolves once the broker holds the task, with whether it knew the tid. Its events go to the handler, with `context`. */
-  async send(task: TaskSend, context: C): Promise<boolean> {
-    while (!this.#connection.ready) await this.#connection.whenReady()
-    this.#check(task)
-    const run = this.#add(new Run(this, task.route, task.fields.tid, context, task))
-    this.#sayFirst(run, task.fields)
-    return run.promise
+  send(task: TaskSend, context: C): Promise<boolean> {
+    return new Promise((confirmed, refused) => this.post(task, context, { confirmed, refused }))
+  }
+
+  /** As `send`, for a caller with a promise of its own: nothing is thrown, `waiter` hears it. */
+  post(task: TaskSend, context: C, waiter: SendWaiter): void {
+    if (this.#connection.ready) this.#post(task, context, waiter)
+    else this.#postLater(task, context, waiter).catch((error: unknown) => waiter.refused(error))
   }
 
   /** As `send`, for a task that this client watches already: it brings no further events. */
@@ -126,9 +144,12 @@ export class TaskRuns<C> {
   async attach(route: string, tid: string, context: C): Promise<void> {
     while (!this.#connection.ready) await this.#connection.whenReady()
     this.#checkRoom()
-    const run = this.#add(new Run(this, route, tid, context, undefined))
-    this.#sayFirst(run, undefined)
-    await run.promise
+    await new Promise<boolean>((confirmed, refused) => {
+      this.#sayFirst(
+        this.#add(new Run(this, route, tid, context, undefined, { confirmed, refused })),
+        undefined,
+      )
+    })
   }
 
   /** `ERR_AETHER_TASK_UNKNOWN`. */
@@ -185,10 +206,26 @@ export class TaskRuns<C> {
     if (run.accepted) this.#handler.onLost(run.context, error)
   }
 
+  #post(task: TaskSend, context: C, waiter: SendWaiter): void {
+    try {
+      this.#check(task)
+      this.#sayFirst(
+        this.#add(new Run(this, task.route, task.fields.tid, context, task, waiter)),
+        task.fields,
+      )
+    } catch (error) {
+      waiter.refused(error)
+    }
+  }
+
+  async #postLater(task: TaskSend, context: C, waiter: SendWaiter): Promise<void> {
+    while (!this.#connection.ready) await this.#connection.whenReady()
+    this.#post(task, context, waiter)
+  }
+
   #add(run: Run<C>): Run<C> {
     run.id = this.#runs.add(run)
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS)
-    // A run that is lost later tells the handler; nobody need wait on this promise by then.
     return run
   }
 

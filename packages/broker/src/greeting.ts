@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { FrameCursor, FrameType, readHello, VERSION, WireError, writeWelcome } from '@aether/wire'
 import type { Connection } from './connection.ts'
 import { invalidFrame } from './errors.ts'
@@ -5,20 +6,24 @@ import { invalidFrame } from './errors.ts'
 export interface GreetingOptions {
   readonly name: string
   readonly version: string
+  /** '': whoever comes is welcome. */
+  readonly token: string
   readonly maxFrameBytes: number
   readonly heartbeatMs: number
   readonly handshakeTimeoutMs: number
 }
 
-/** The first frames of a connection: HELLO within its time, a version that both sides know, WELCOME. */
+/** The first frames of a connection: HELLO within its time, a version that both sides know, the right token, WELCOME. */
 export class Greeting {
   readonly #options: GreetingOptions
   readonly #cursor = new FrameCursor()
+  readonly #tokenDigest: Buffer
   /** Who has not said HELLO, since when; in the order in which they came. */
   readonly #waiting = new Map<Connection, number>()
 
   constructor(options: GreetingOptions) {
     this.#options = options
+    this.#tokenDigest = digestOf(options.token)
   }
 
   expect(connection: Connection, now: number): void {
@@ -33,6 +38,12 @@ export class Greeting {
       throw new WireError(
         'ERR_AETHER_PROTOCOL_VERSION',
         `The client speaks versions ${hello.minVersion} to ${hello.maxVersion} and this broker ${VERSION}: update the older side.`,
+      )
+    }
+    if (!this.#isWelcome(hello.token)) {
+      throw new WireError(
+        'ERR_AETHER_TOKEN_REFUSED',
+        'This broker asks for a token, and the one that came is not it: set `token` in the options of the client.',
       )
     }
     this.#waiting.delete(connection)
@@ -50,6 +61,11 @@ export class Greeting {
       brokerVersion: version,
     })
     connection.touch()
+  }
+
+  /** Compares digests, whose length says nothing, in a time that says nothing either. */
+  #isWelcome(token: string): boolean {
+    return this.#options.token === '' || timingSafeEqual(digestOf(token), this.#tokenDigest)
   }
 
   forget(connection: Connection): void {
@@ -70,4 +86,8 @@ export class Greeting {
     }
     return late
   }
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
 }

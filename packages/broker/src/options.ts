@@ -16,6 +16,8 @@ export interface BrokerOptions {
   readonly port?: number
   /** Said in WELCOME. @default 'aether-broker' */
   readonly name?: string
+  /** What a client has to say as its `token`; '' asks for none. Up to 65 535 bytes. @default '' */
+  readonly token?: string
   /** Largest payload or body of one message, bytes. @default 1_048_576 */
   readonly maxPayloadBytes?: number
   /** Connections at a time; one more is told why and closed. @default 20_000 */
@@ -59,6 +61,7 @@ const defaults: BrokerConfig = {
   host: '127.0.0.1',
   port: 7411,
   name: 'aether-broker',
+  token: '',
   maxPayloadBytes: 1_048_576,
   maxConnections: 20_000,
   handshakeTimeoutMs: 5_000,
@@ -125,6 +128,9 @@ export function brokerConfig(options: BrokerOptions): BrokerConfig {
       throw invalid(name, config[name], 'a string of 1 to 255 characters')
     }
   }
+  // Its value stays out of the message.
+  if (typeof config.token !== 'string' || Buffer.byteLength(config.token) > 65_535)
+    throw invalid('token', undefined, 'a string of at most 65535 bytes')
   if (!['most-credit', 'round-robin', 'random'].includes(config.dispatch)) {
     throw invalid('dispatch', config.dispatch, 'most-credit, round-robin or random')
   }

@@ -6,6 +6,7 @@ import {
   writePublishNamed,
   writeSubscribe,
 } from '@aether/wire'
+import { connect } from '@aether/wire/tcp'
 import { describe, expect, test } from 'vitest'
 import { cursorOf, RawClient } from './raw-client.ts'
 import { brokers, until } from './running-broker.ts'
@@ -54,6 +55,42 @@ describe('greeting', () => {
     const error = await client.failure()
     expect(error).toMatchObject({ code: 'ERR_AETHER_PROTOCOL_VERSION' })
     expect(error.message).toContain('7 to 9')
+  })
+
+  test.each(['', 'wrong', 'secret ', 'secre'])(
+    'refuses the token %j where it asks for another',
+    async (token) => {
+      const logged: unknown[] = []
+      const log = (...said: unknown[]): void => void logged.push(said)
+      const broker = await start({
+        token: 'secret',
+        logger: { debug: log, info: log, warn: log, error: log },
+      })
+      const client = await RawClient.open(broker.address)
+      client.hello({ token })
+      expect(await client.failure()).toMatchObject({ code: 'ERR_AETHER_TOKEN_REFUSED' })
+      expect(client.frames).toEqual([])
+      expect(broker.stats()).toMatchObject({ connections: 0, broken: 1 })
+      expect(JSON.stringify(logged)).not.toContain('secret')
+    },
+  )
+
+  test('welcomes the right token, and any where it asks for none', async () => {
+    for (const token of ['secret', 'größer']) {
+      const broker = await start({ token })
+      const client = await connect(broker.url, { token })
+      await client.close()
+    }
+    const client = await connect((await start()).url, { token: 'whatever' })
+    await client.close()
+  })
+
+  test('a client whose token is refused does not try again', async () => {
+    const broker = await start({ token: 'secret' })
+    await expect(connect(broker.url, { token: 'old' })).rejects.toMatchObject({
+      code: 'ERR_AETHER_TOKEN_REFUSED',
+    })
+    expect(broker.stats().accepted).toBe(1)
   })
 
   test('ends a connection that says nothing within its time', async () => {

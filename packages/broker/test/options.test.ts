@@ -9,6 +9,8 @@ test.each([
   [{ host: '' }, 'host'],
   [{ host: 7 }, 'host'],
   [{ name: 'x'.repeat(256) }, 'name'],
+  [{ token: 7 }, 'token'],
+  [{ token: 'ü'.repeat(32_768) }, 'token'],
   [{ maxPayloadBytes: 0 }, 'maxPayloadBytes'],
   [{ maxConnections: Number.NaN }, 'maxConnections'],
   [{ heartbeatMs: 1 }, 'heartbeatMs'],

@@ -66,17 +66,23 @@ export class RawClient {
   }
 
   hello(
-    options: { readonly client?: string; readonly minVersion?: number; readonly maxVersion?: number } = {},
+    options: {
+      readonly client?: string
+      readonly minVersion?: number
+      readonly maxVersion?: number
+      readonly maxFrameBytes?: number
+      readonly token?: string
+    } = {},
   ): void {
     this.send((writer) =>
       writeHello(writer, {
         minVersion: options.minVersion ?? VERSION,
         maxVersion: options.maxVersion ?? VERSION,
         features: 0,
-        maxFrameBytes: 1_114_112,
+        maxFrameBytes: options.maxFrameBytes ?? 1_114_112,
         client: options.client ?? 'raw',
         host: 'here',
-        token: '',
+        token: options.token ?? '',
       }),
     )
   }

@@ -1,8 +1,14 @@
 import { WireError } from './errors.ts'
 
+const fatal: ReadonlySet<string> = new Set([
+  'ERR_AETHER_PROTOCOL_VERSION',
+  'ERR_AETHER_OPTIONS_INVALID',
+  'ERR_AETHER_TOKEN_REFUSED',
+])
+
 /** Trying again would end the same way. */
 export function isFatal(error: WireError): boolean {
-  return error.code === 'ERR_AETHER_PROTOCOL_VERSION' || error.code === 'ERR_AETHER_OPTIONS_INVALID'
+  return fatal.has(error.code)
 }
 
 /** What calls after `close` are told. */

@@ -5,6 +5,7 @@ import {
   type ConnectionState,
   createClient,
   FrameType,
+  type Lease,
   Outcome,
   Reason,
   SendFrame,
@@ -25,6 +26,7 @@ import {
   writeRevoke,
   writeRoute,
   writeTopic,
+  type SendWaiter,
   type TaskSend,
 } from '../src/index.ts'
 import { ScriptBroker, type ScriptOptions } from './support/script-broker.ts'
@@ -513,6 +515,59 @@ describe('tasks', () => {
       writeConfirm(writer, 2)
     })
     expect(await sending).toEqual([false, true])
+  })
+
+  it('tells the waiter of a post what became of it, once, and throws nothing', async () => {
+    const { broker, client } = await started()
+    const tasks = client.tasks<string>(quiet)
+    const heard: string[] = []
+    const waiter = (name: string): SendWaiter => ({
+      confirmed: (deduplicated) => heard.push(`${name} ${deduplicated}`),
+      refused: (error) => heard.push(`${name} ${(error as WireError).code}`),
+    })
+    tasks.post(task('1'), '', waiter('first'))
+    tasks.post({ ...task('2'), route: 'u/j' }, '', waiter('second'))
+    expect(heard).toEqual(['second ERR_AETHER_TOPIC_INVALID'])
+    await vi.waitFor(() => expect(heard).toHaveLength(2))
+    broker.last.lose()
+    tasks.post(task('3'), '', waiter('third'))
+    await vi.waitFor(() => expect(heard).toHaveLength(3))
+    // The first was said again with the second connection, before the third.
+    expect(broker.last.of(FrameType.SEND)).toHaveLength(2)
+    expect(heard.slice(1)).toEqual(['first false', 'third false'])
+    await client.close()
+    tasks.post(task('4'), '', waiter('fourth'))
+    await vi.waitFor(() => expect(heard).toHaveLength(4))
+    expect(heard[3]).toBe('fourth ERR_AETHER_TRANSPORT_CLOSED')
+  })
+
+  it('rejects with what its owner makes of the errors of leases', async () => {
+    const { broker, client } = await started()
+    const mapError = (error: unknown): Error =>
+      Object.assign(new Error('mine', { cause: error }), { code: (error as WireError).code })
+    const tasks = client.tasks<string>({ ...quiet, mapError })
+    const leases: Lease[] = []
+    const consuming = { filter: 'u/j/t/+', workgroup: 'g', credit: 2, leaseMs: 1_000 }
+    await tasks.consume(consuming, (lease) => leases.push(lease))
+    await tasks.send(task('1'), '')
+    const { bytes: frame } = broker.last.of(FrameType.SEND)[0]!
+    const given = sent(broker)
+    broker.last.say((writer) => {
+      writeRoute(writer, 1, 'u/j/t/x')
+      writeDeliver(writer, 1, 70, 1, 500, 1, frame.subarray(given.blockAt, given.end))
+    })
+    const lease = leases[0]!
+    const huge = { codec: 3, headers: undefined, body: new Uint8Array(2_000_000) }
+    const mine = (code: string): object => expect.objectContaining({ message: 'mine', code })
+    await expect(lease.ack(0, huge, false)).rejects.toEqual(mine('ERR_AETHER_PAYLOAD_TOO_LARGE'))
+    await expect(lease.report({ ...huge, status: 1, progress: 1, seq: 1 })).rejects.toEqual(
+      mine('ERR_AETHER_PAYLOAD_TOO_LARGE'),
+    )
+    const renewing = lease.renew()
+    broker.last.lose()
+    await expect(renewing).rejects.toEqual(mine('ERR_AETHER_LEASE_LOST'))
+    await expect(lease.renew()).rejects.toEqual(mine('ERR_AETHER_LEASE_LOST'))
+    await expect(lease.release(0, false, huge)).rejects.toEqual(mine('ERR_AETHER_LEASE_LOST'))
   })
 
   it('sends open runs again under their tids, and what was accepted without asking for workers', async () => {

@@ -12,6 +12,8 @@ export interface ConnectionHost {
   now(): number
   touch(connection: Connection): void
   frame(connection: Connection, type: number, bytes: Uint8Array, start: number, end: number): void
+  /** A connection that was in doubt has sent something. */
+  heard(connection: Connection): void
   /** All frames of a chunk have been seen. */
   chunkDone(): void
   /** What was waiting has been written down to half the high-water mark. */
@@ -45,6 +47,8 @@ export class Connection implements FrameHandler {
   host = ''
   heardAt: number
   pinged = false
+  /** It let a lease run out and has sent nothing since. */
+  doubted = false
   /** Commands received, and the number said in the last CONFIRM; modulo 2³². */
   commands = 0
   confirmed = 0
@@ -93,6 +97,10 @@ export class Connection implements FrameHandler {
     this.pinged = false
     try {
       this.#reader.push(chunk)
+      if (this.doubted) {
+        this.doubted = false
+        this.#host.heard(this)
+      }
       this.#host.chunkDone()
     } catch (error) {
       this.#host.broke(this, error)

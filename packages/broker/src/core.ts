@@ -137,6 +137,10 @@ export class BrokerCore implements ConnectionHost {
     this.#frames.handle(connection, type, bytes, start, end)
   }
 
+  heard(connection: Connection): void {
+    this.engine.heard(connection)
+  }
+
   chunkDone(): void {
     this.forwarding.flush()
   }

@@ -14,6 +14,7 @@ import {
   RevokeReason as RevokeCode,
   writeComplete,
   writeDeliver,
+  writePing,
   writeRevoke,
 } from '@aether/wire'
 import type { Connection } from './connection.ts'
@@ -66,6 +67,11 @@ export class TaskEffects implements Effects<Uint8Array, Uint8Array, Watcher, Con
     const { owner } = lease
     if (owner.ended) return
     writeRevoke(owner.out, lease.id, revokeCodes[reason], cancelReason ?? '')
+    if (reason === 'lease-lost' && !owner.doubted) {
+      // Is it frozen, or only this task? Whatever it says next is the answer.
+      owner.doubted = true
+      writePing(owner.out, 0)
+    }
     owner.touch()
   }
 

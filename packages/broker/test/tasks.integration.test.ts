@@ -10,10 +10,12 @@ import {
   readComplete,
   readDeliver,
   readDropped,
+  readToken,
   Reason,
   writeAck,
   writeCancel,
   writeConsume,
+  writePong,
   writeRoute,
   writeSend,
 } from '@aether/wire'
@@ -262,6 +264,34 @@ describe('leases', () => {
     expect(revoked).toBe('ERR_AETHER_LEASE_LOST')
     await expect(succeed(slow[0]!)).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
     expect(broker.stats().tasks).toMatchObject({ leasesLost: 1, redelivered: 1 })
+  })
+
+  test('a client that is frozen costs a task one attempt; whatever it says when it is back brings it work again', async () => {
+    const { broker, caller } = await setup()
+    const frozen = await raw(broker)
+    await frozen.command((writer) =>
+      writeConsume(writer, {
+        consumer: 1,
+        filter: route,
+        workgroup: 'workers',
+        credit: 1,
+        leaseMs: 40,
+        pool: 0,
+        poolCredit: 0,
+      }),
+    )
+    const run = await caller.send()
+    await frozen.next(FrameType.DELIVER)
+    await frozen.next(FrameType.REVOKE)
+    const ping = await frozen.next(FrameType.PING)
+    expect(broker.stats().tasks).toMatchObject({ leasesLost: 1, queued: 1, leased: 0 })
+    frozen.send((writer) => writePong(writer, readToken(cursorOf(ping))))
+    await frozen.next(FrameType.DELIVER)
+    await frozen.next(FrameType.REVOKE)
+    expect(broker.stats().tasks).toMatchObject({ leasesLost: 2, queued: 1 })
+    const other = new TaskClient(await client(broker))
+    await other.consume((lease) => void succeed(lease, 'done'))
+    expect(await run.ending).toMatchObject({ body: 'done', attempt: 3 })
   })
 
   test('renewals keep it', async () => {

@@ -4,10 +4,9 @@ import type { LeaseRecord } from './lease-record.ts'
 import type { Owner, Pool } from './owner.ts'
 
 /**
- * `free`: in its interest's selector. `suspect`: free, but last in line. `parked`: only its pool keeps it from being free. `none`: its own credit is used
- * up, or it is closed.
+ * `free`: in its interest's selector. `parked`: only its pool keeps it from being free. `none`: its own credit is used up, it is suspect, or closed.
  */
-export type ConsumerPlace = 'free' | 'suspect' | 'parked' | 'none'
+export type ConsumerPlace = 'free' | 'parked' | 'none'
 
 /** Who takes deliveries, up to its credit. */
 export class Consumer {
@@ -19,7 +18,7 @@ export class Consumer {
   readonly pool: Pool | undefined
   used = 0
   isClosed = false
-  /** It let a lease run out and has not been heard from since: frozen, perhaps. It gets one task at a time, and only what nobody else can take. */
+  /** It let a lease run out and has not been heard from since: frozen, perhaps. It gets nothing. */
   isSuspect = false
   place: ConsumerPlace = 'none'
   /** Its leases, newest first. */
@@ -45,9 +44,9 @@ export class Consumer {
     this.pool = pool
   }
 
-  /** Whether its own credit allows another delivery. */
+  /** Whether, as far as it is concerned, it may have another delivery. */
   get hasRoom(): boolean {
-    return this.used < (this.isSuspect ? 1 : this.credit)
+    return !this.isSuspect && this.used < this.credit
   }
 
   hold(lease: LeaseRecord): void {

@@ -194,6 +194,11 @@ export interface Engine<B, R, W, O> {
    * attempt, so that a task which kills its workers ends as a dead letter. No `revoke`: there is nobody to tell.
    */
   disconnect(owner: O): void
+  /**
+   * The owner is there: something else came from it. A consumer that let a lease run out gets nothing until its owner is heard from, here or by a `renew`,
+   * `ack` or `release`, so that one which is frozen costs each of its tasks one attempt and no more. A shell asks the owner when it is told to `revoke`.
+   */
+  heard(owner: O): void
   /** Watchers of an open task held under this lease: where progress goes. Undefined when the lease is unknown or its workgroup only observes. */
   watchers(lease: number, owner: O): Iterable<W> | undefined
   lease(id: number): Lease<B, O> | undefined

@@ -69,8 +69,8 @@ export class Dispatcher {
     const ready = [consumer]
     const { pool } = consumer
     // It may have brought its pool more credit. All are ready before the first is served, so that the policy chooses among all.
-    while (pool?.waiting !== undefined && !pool.isExhausted) {
-      const parked = pool.waiting
+    while (pool?.parked.head !== undefined && !pool.isExhausted) {
+      const parked = pool.parked.head
       this.#withhold(parked)
       this.#ready(parked)
       ready.push(parked)
@@ -84,26 +84,21 @@ export class Dispatcher {
     consumer.isClosed = true
   }
 
-  /** A consumer let a lease run out. */
+  /** A consumer let a lease run out: it gets nothing until it is heard from. */
   suspect(consumer: Consumer): void {
     if (consumer.isSuspect || consumer.isClosed) return
     consumer.owner.suspects++
-    const { pool } = consumer
     this.#withhold(consumer)
     consumer.isSuspect = true
-    if (!consumer.hasRoom) return
-    if (pool?.isExhausted === true) this.#park(consumer, pool)
-    else this.#ready(consumer)
   }
 
   /** A consumer was heard from. What may wait for it is handed out by `serve`. */
   trust(consumer: Consumer): void {
     if (!consumer.isSuspect) return
     consumer.owner.suspects--
-    const { pool } = consumer
-    this.#withhold(consumer)
     consumer.isSuspect = false
     if (consumer.isClosed || !consumer.hasRoom) return
+    const { pool } = consumer
     if (pool?.isExhausted === true) this.#park(consumer, pool)
     else this.#ready(consumer)
   }
@@ -191,8 +186,8 @@ export class Dispatcher {
       const link = links[(start + i) % links.length] as (typeof links)[0]
       const consumer = this.#peek(link.interest)
       if (consumer === undefined) continue
-      if (!this.#byCredit && !consumer.isSuspect) return consumer
-      if (best === undefined || isBetter(consumer, best)) best = consumer
+      if (!this.#byCredit) return consumer
+      if (best === undefined || consumer.credit - consumer.used > best.credit - best.used) best = consumer
     }
     return best
   }
@@ -200,7 +195,7 @@ export class Dispatcher {
   /** The interest's next free consumer. Those whose pool turned out to be exhausted are parked on the way: each is met once for each time it is freed. */
   #peek(interest: Interest): Consumer | undefined {
     for (;;) {
-      const consumer = interest.free.peek() ?? interest.suspects.head
+      const consumer = interest.free.peek()
       if (consumer === undefined || consumer.pool === undefined || !consumer.pool.isExhausted) return consumer
       this.#withhold(consumer)
       this.#park(consumer, consumer.pool)
@@ -208,43 +203,29 @@ export class Dispatcher {
   }
 
   #ready(consumer: Consumer): void {
-    if (consumer.isSuspect) {
-      consumer.interest.suspects.push(consumer)
-      consumer.place = 'suspect'
-    } else {
-      consumer.interest.free.add(consumer)
-      consumer.place = 'free'
-    }
+    consumer.interest.free.add(consumer)
+    consumer.place = 'free'
   }
 
   #withhold(consumer: Consumer): void {
     if (consumer.place === 'free') consumer.interest.free.remove(consumer)
-    else if (consumer.place === 'suspect') consumer.interest.suspects.remove(consumer)
-    else if (consumer.place === 'parked' && consumer.pool !== undefined) {
-      const { parked, parkedSuspects } = consumer.pool
-      ;(consumer.isSuspect ? parkedSuspects : parked).remove(consumer)
-    }
+    else if (consumer.place === 'parked') consumer.pool?.parked.remove(consumer)
     consumer.place = 'none'
   }
 
   #park(consumer: Consumer, pool: Pool): void {
-    ;(consumer.isSuspect ? pool.parkedSuspects : pool.parked).push(consumer)
+    pool.parked.push(consumer)
     consumer.place = 'parked'
   }
 
   /** Frees the parked consumers of a pool, longest parked first, as far as its credit goes. */
   #wake(pool: Pool, now: number): void {
     while (!pool.isExhausted) {
-      const consumer = pool.waiting
+      const consumer = pool.parked.head
       if (consumer === undefined) return
       this.#withhold(consumer)
       this.#ready(consumer)
       this.serve(consumer.interest, now)
     }
   }
-}
-
-function isBetter(one: Consumer, other: Consumer): boolean {
-  if (one.isSuspect !== other.isSuspect) return other.isSuspect
-  return one.credit - one.used > other.credit - other.used
 }

@@ -134,6 +134,15 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     }
   }
 
+  heard(key: unknown): void {
+    const owner = this.#owners.get(key)
+    if (owner === undefined || owner.suspects === 0) return
+    const now = this.#time()
+    // All of them before the first is served, so that the policy chooses among all.
+    for (const consumer of owner.consumers) this.#dispatcher.trust(consumer)
+    for (const consumer of owner.consumers) this.#dispatcher.serve(consumer.interest, now)
+  }
+
   watchers(id: number, owner: unknown): Iterable<unknown> | undefined {
     const lease = this.#held(id, owner)
     return lease?.entry.isNamed === true ? lease.entry.task.watchers : undefined
@@ -309,12 +318,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
 
   /** A worker speaks of a lease that it does not hold (any more): at least it is there. */
   #lost(key: unknown): SettleResult {
-    const owner = this.#owners.get(key)
-    if (owner !== undefined && owner.suspects > 0) {
-      const now = this.#time()
-      for (const consumer of owner.consumers) this.#dispatcher.trust(consumer)
-      for (const consumer of owner.consumers) this.#dispatcher.serve(consumer.interest, now)
-    }
+    this.heard(key)
     return 'lease-lost'
   }
 

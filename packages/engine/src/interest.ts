@@ -1,4 +1,3 @@
-import { ConsumerList } from './consumer-list.ts'
 import type { Queue } from './queue.ts'
 import type { Selector } from './selector.ts'
 
@@ -24,8 +23,6 @@ export class Interest {
   readonly workgroup: string
   /** The consumers that could take a task now. */
   readonly free: Selector
-  /** Consumers that could, but let a lease run out: the last to be asked. */
-  readonly suspects: ConsumerList = new ConsumerList()
   /** Open consumers, free or not. */
   consumers = 0
   readonly links: Link[] = []

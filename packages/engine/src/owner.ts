@@ -10,17 +10,10 @@ export class Pool {
   members = 0
   /** Those that only this pool keeps waiting, longest first. */
   readonly parked: ConsumerList = new ConsumerList()
-  /** Those of them that let a lease run out: woken after all others. */
-  readonly parkedSuspects: ConsumerList = new ConsumerList()
 
   constructor(id: string, credit: number) {
     this.id = id
     this.credit = credit
-  }
-
-  /** The next to be woken. */
-  get waiting(): Consumer | undefined {
-    return this.parked.head ?? this.parkedSuspects.head
   }
 
   get isExhausted(): boolean {

@@ -273,7 +273,7 @@ describe('leases', () => {
     expect(h.leases()).toHaveLength(1)
   })
 
-  test('who lets a lease run out gets one task at a time, and only what nobody else takes, until it is heard from', () => {
+  test('who lets a lease run out gets nothing until it is heard from', () => {
     const h = harness()
     h.consume({ owner: 'frozen', credit: 10 })
     h.send('t1')
@@ -284,10 +284,40 @@ describe('leases', () => {
       't1 frozen',
       't1 alive',
       't2 alive',
-      't3 frozen',
     ])
     expect(h.engine.renew(h.leases()[0]?.id ?? 0, 'frozen')).toBe('lease-lost')
-    expect(h.last()).toMatchObject({ tid: 't4', owner: 'frozen' })
+    expect(
+      h
+        .leases()
+        .slice(3)
+        .map((lease) => `${lease.tid} ${lease.owner}`),
+    ).toEqual(['t3 frozen', 't4 frozen'])
+  })
+
+  test('a worker that is frozen for long costs a task one attempt, though nobody else is there to take it', () => {
+    const h = harness()
+    h.consume({ owner: 'frozen', pool: { id: 'p', credit: 1 } })
+    h.send('t1', { attempts: 2, watcher: 'w' })
+    h.pass(60_000)
+    expect(h.leases()).toHaveLength(1)
+    expect(h.of('settled')).toEqual([])
+    h.consume({ owner: 'alive' })
+    expect(h.last()).toMatchObject({ tid: 't1', owner: 'alive', attempt: 2 })
+    expect(h.engine.ack(h.last().id, 'alive', 'succeed', 'good')).toBe('ok')
+    expect(h.engine.stats()).toMatchObject({ succeeded: 1, leasesLost: 1 })
+  })
+
+  test('whose owner was heard otherwise gets work again; a stranger changes nothing', () => {
+    const h = harness()
+    h.consume()
+    h.send('t1')
+    h.pass(1_010)
+    h.engine.heard('nobody')
+    expect(h.leases()).toHaveLength(1)
+    h.engine.heard('a')
+    expect(h.last()).toMatchObject({ tid: 't1', attempt: 2 })
+    h.engine.heard('a')
+    expect(h.leases()).toHaveLength(2)
   })
 
   test('a lost lease counts as an attempt; past the last the task is dead and fails', () => {
@@ -295,6 +325,7 @@ describe('leases', () => {
     h.consume()
     h.send('t1', { attempts: 2, watcher: 'w' })
     h.pass(1_010)
+    h.engine.heard('a')
     h.pass(1_010)
     expect(h.of('settled')[0]?.settlement).toMatchObject({
       outcome: 'failed',

@@ -61,6 +61,8 @@ export class Hub implements MemoryHub {
   readonly #listeners: TopicTrie<MemoryListener> = createTopicTrie()
   readonly #deliveries = new Map<number, MemoryDelivery>()
   readonly #consumers = new Map<number, MemoryConsumer>()
+  /** Those that let a lease run out in this tick. */
+  readonly #doubted = new Set<Endpoint>()
   readonly #queue: TurnQueue = new TurnQueue(() => this.#arm())
   #opening: MemoryConsumer | undefined = undefined
   #timer: NodeJS.Timeout | undefined = undefined
@@ -233,6 +235,7 @@ export class Hub implements MemoryHub {
   }
 
   #revoke(lease: Lease<TaskMessage, Endpoint>, reason: RevokeReason, cancelReason: string | undefined): void {
+    if (reason === 'lease-lost') this.#doubted.add(lease.owner)
     const delivery = this.#deliveries.get(lease.id)
     if (delivery === undefined) return
     this.#deliveries.delete(lease.id)
@@ -243,6 +246,9 @@ export class Hub implements MemoryHub {
     this.#timer = undefined
     this.#timerAt = Infinity
     this.engine.tick()
+    // They share this process, which is there.
+    for (const endpoint of this.#doubted) this.engine.heard(endpoint)
+    this.#doubted.clear()
     this.#arm()
   }
 

@@ -33,7 +33,7 @@ export type Command =
       readonly pool: number
     }
   | { readonly type: 'close'; readonly ofConsumers: number }
-  | { readonly type: 'disconnect'; readonly owner: number }
+  | { readonly type: 'disconnect' | 'heard'; readonly owner: number }
   | { readonly type: 'renew'; readonly ofLeases: number; readonly isStranger: boolean }
   | {
       readonly type: 'ack'
@@ -97,7 +97,7 @@ const others = fc.oneof(
   fc.record({ type: fc.constantFrom('attach' as const, 'detach' as const), route, tid, watcher }),
   fc.record({ type: fc.constant('cancel' as const), route, tid }),
   fc.record({ type: fc.constant('close' as const), ofConsumers: index }),
-  fc.record({ type: fc.constant('disconnect' as const), owner }),
+  fc.record({ type: fc.constantFrom('disconnect' as const, 'heard' as const), owner }),
   fc.record({ type: fc.constant('renew' as const), ofLeases: lease, isStranger: rarely }),
   fc.record({ type: fc.constant('take' as const), ofLetters: index }),
 )

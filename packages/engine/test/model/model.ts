@@ -280,7 +280,7 @@ export class Model {
       !matchFilter(consumer.filter, entry.task.route)
     )
       return false
-    if (consumer.held.size >= (consumer.isSuspect ? 1 : consumer.credit)) return false
+    if (consumer.isSuspect || consumer.held.size >= consumer.credit) return false
     if (consumer.pool === undefined) return true
     return this.poolUsed(consumer) < (this.poolCredit.get(`${consumer.owner} ${consumer.pool}`) ?? 0)
   }
@@ -336,8 +336,7 @@ export class Model {
   #checkChoice(consumer: ModelConsumer, entry: ModelEntry): void {
     for (const other of this.consumers) {
       if (other === consumer || this.#isExempt(other) || !this.canTake(other, entry)) continue
-      check(!consumer.isSuspect || other.isSuspect, 'a suspect was preferred')
-      if (this.policy !== 'most-credit' || consumer.isSuspect || other.isSuspect) continue
+      if (this.policy !== 'most-credit') continue
       // Consumers of one pool are one worker: which of them is woken first does not matter.
       if (consumer.pool !== undefined && other.owner === consumer.owner && other.pool === consumer.pool)
         continue

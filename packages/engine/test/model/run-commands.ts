@@ -74,6 +74,8 @@ class Run {
         return this.#close(at(this.#model.consumers, command.ofConsumers)?.id ?? 99_999)
       case 'disconnect':
         return this.#disconnect(owners[command.owner] as string)
+      case 'heard':
+        return this.#heard(owners[command.owner] as string)
       case 'renew':
       case 'ack':
       case 'release':
@@ -190,6 +192,12 @@ class Run {
     this.#h.engine.disconnect(owner)
     // Several tasks return one after the other, each delivered when it can be: the model takes them as returned together.
     this.#observe(true)
+  }
+
+  #heard(owner: string): void {
+    this.#model.heard(owner, undefined)
+    this.#h.engine.heard(owner)
+    this.#observe()
   }
 
   #settle(command: Extract<Command, { type: 'renew' | 'ack' | 'release' }>): void {

@@ -18,6 +18,7 @@ export type { Overflow, SubscribeOptions, Subscription } from './subscription.ts
 export type { ConsumeSpec, TaskConsumer } from './task-consumers.ts'
 export type { RunHandler, SendWaiter, TaskSend } from './task-runs.ts'
 export { checkFilter, checkTopic, matchesTopic, MAX_TOPIC_LENGTH } from './topic.ts'
+export { type IdEntry, IdTable } from './id-table.ts'
 export { WireError, type WireErrorCode, type WireErrorOptions } from './errors.ts'
 export { FrameCursor } from './frame-cursor.ts'
 export {

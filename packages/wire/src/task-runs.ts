@@ -134,9 +134,10 @@ export class TaskRuns<C> {
   /** As `send`, for a task that this client watches already: it brings no further events. */
   async repeat(task: TaskSend): Promise<boolean> {
     while (!this.#connection.ready) await this.#connection.whenReady()
-    this.#check(task)
+    const now = Date.now()
+    this.#check(task, now)
     const writer = this.#connection.writer
-    writeSend(writer, this.#routes.idOf(task.route), 0, remainingMs(task.deadlineAt), task.fields)
+    writeSend(writer, this.#routes.idOf(task.route), 0, remainingMs(task.deadlineAt, now), task.fields)
     return new Promise((confirmed, refused) => this.#connection.sent({ confirmed, refused }))
   }
 
@@ -148,6 +149,7 @@ export class TaskRuns<C> {
       this.#sayFirst(
         this.#add(new Run(this, route, tid, context, undefined, { confirmed, refused })),
         undefined,
+        Date.now(),
       )
     })
   }
@@ -179,9 +181,9 @@ export class TaskRuns<C> {
     const now = Date.now()
     for (const [, run] of this.#runs.entries()) {
       const task = run.task
-      if (task === undefined) this.#say(run, undefined)
+      if (task === undefined) this.#say(run, undefined, now)
       else if (task.deadlineAt > 0 && task.deadlineAt <= now) this.#expire(run)
-      else this.#say(run, resumed(task.fields, performance.now() - run.sentAt, run.accepted))
+      else this.#say(run, resumed(task.fields, performance.now() - run.sentAt, run.accepted), now)
     }
   }
 
@@ -208,10 +210,13 @@ export class TaskRuns<C> {
 
   #post(task: TaskSend, context: C, waiter: SendWaiter): void {
     try {
-      this.#check(task)
+      // One look at the clock for all of it.
+      const now = Date.now()
+      this.#check(task, now)
       this.#sayFirst(
         this.#add(new Run(this, task.route, task.fields.tid, context, task, waiter)),
         task.fields,
+        now,
       )
     } catch (error) {
       waiter.refused(error)
@@ -230,28 +235,28 @@ export class TaskRuns<C> {
   }
 
   /** A run that cannot be said is none. */
-  #sayFirst(run: Run<C>, fields: TaskFields | undefined): void {
+  #sayFirst(run: Run<C>, fields: TaskFields | undefined, now: number): void {
     try {
-      this.#say(run, fields)
+      this.#say(run, fields, now)
     } catch (error) {
       this.#runs.remove(run.id)
       throw error
     }
   }
 
-  #say(run: Run<C>, fields: TaskFields | undefined): void {
+  #say(run: Run<C>, fields: TaskFields | undefined, now: number): void {
     const writer = this.#connection.writer
     const routeId = this.#routes.idOf(run.route)
     if (fields === undefined) writeAttach(writer, routeId, run.id, run.tid)
-    else writeSend(writer, routeId, run.id, remainingMs(run.task!.deadlineAt), fields)
+    else writeSend(writer, routeId, run.id, remainingMs(run.task!.deadlineAt, now), fields)
     this.#connection.sent(run)
   }
 
-  #check(task: TaskSend): void {
+  #check(task: TaskSend, now: number): void {
     this.#checkRoom()
     const { tid, workgroup, headers, body } = task.fields
     this.#connection.checkSize(28 + 3 * (tid.length + workgroup.length), headers, body.length)
-    if (task.deadlineAt > 0 && task.deadlineAt <= Date.now()) {
+    if (task.deadlineAt > 0 && task.deadlineAt <= now) {
       throw new WireError(
         'ERR_AETHER_DEADLINE_EXCEEDED',
         `The deadline of task ${tid} is over before it was sent.`,
@@ -308,8 +313,8 @@ export class TaskRuns<C> {
   }
 }
 
-function remainingMs(deadlineAt: number): number {
-  return deadlineAt === 0 ? 0 : Math.min(0xffff_ffff, Math.max(1, Math.ceil(deadlineAt - Date.now())))
+function remainingMs(deadlineAt: number, now: number): number {
+  return deadlineAt === 0 ? 0 : Math.min(0xffff_ffff, Math.max(1, Math.ceil(deadlineAt - now)))
 }
 
 /** A task as it is said again: what has passed is taken off its times, and what was accepted once must not be refused for want of workers. */

@@ -11,12 +11,23 @@ export interface Timer {
   cancel(): void
 }
 
+/** Longest delay that `setTimeout` takes; it makes one millisecond of any that is longer. */
+const longestMs = 2 ** 31 - 1
+
 /** The machine's own clock. Its timers keep the process alive until cancelled or fired. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(callback, delayMs) {
-    const handle = setTimeout(callback, delayMs)
-    return { cancel: () => clearTimeout(handle) }
+    if (!(delayMs > longestMs)) {
+      const handle = setTimeout(callback, delayMs)
+      return { cancel: () => clearTimeout(handle) }
+    }
+    let timer: Timer | undefined = undefined
+    const rest = (): void => {
+      timer = systemClock.setTimer(callback, delayMs - longestMs)
+    }
+    timer = systemClock.setTimer(rest, longestMs)
+    return { cancel: () => timer?.cancel() }
   },
 }

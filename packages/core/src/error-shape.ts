@@ -10,12 +10,24 @@ const maxMessageChars = 1_000
  * `retryable: false`. Stacks and causes stay at home.
  */
 export function toErrorShape(thrown: unknown): ErrorShape {
-  if (isAetherError(thrown)) {
-    const { code, retryable, detail } = thrown
-    const shape = { code, message: thrown.message.slice(0, maxMessageChars), retryable }
-    return isPlainData(detail) ? { ...shape, detail } : shape
+  try {
+    return shapeOf(thrown)
+  } catch {
+    // A getter that throws or a revoked proxy: nothing can be read of it, and telling so must not fail.
+    return { code: 'ERR_AETHER_TASK_FAILED', message: unreadable, retryable: true }
   }
-  const name = thrown instanceof Error ? thrown.name : typeof thrown
+}
+
+const unreadable = 'what was thrown cannot be read'
+
+function shapeOf(thrown: unknown): ErrorShape {
+  if (isAetherError(thrown) && typeof thrown.code === 'string') {
+    const { code, retryable, detail } = thrown
+    const message = String(thrown.message).slice(0, maxMessageChars)
+    const shape = { code, message, retryable: retryable === true }
+    return typeof detail === 'object' && isPlainData(detail) ? { ...shape, detail } : shape
+  }
+  const name = thrown instanceof Error ? String(thrown.name) : typeof thrown
   return {
     code: 'ERR_AETHER_TASK_FAILED',
     message: textOf(thrown).slice(0, maxMessageChars),
@@ -42,13 +54,22 @@ export function asAetherError(thrown: unknown, code: ErrorCode = 'ERR_AETHER_TAS
 
 /** Whether trying again may help: an error says so itself, everything else may. */
 export function isRetryable(thrown: unknown): boolean {
-  return (thrown as { retryable?: unknown } | null | undefined)?.retryable !== false
+  try {
+    return (thrown as { retryable?: unknown } | null | undefined)?.retryable !== false
+  } catch {
+    // Who cannot say no has not said it.
+    return true
+  }
 }
 
 /** What a reason for aborting says, as text. */
 export function textOf(reason: unknown): string {
-  if (reason instanceof Error) return reason.message || reason.name
-  return typeof reason === 'string' ? reason : `a ${typeof reason} was thrown`
+  try {
+    if (reason instanceof Error) return String(reason.message || reason.name)
+    return typeof reason === 'string' ? reason : `a ${typeof reason} was thrown`
+  } catch {
+    return unreadable
+  }
 }
 
 /** Whether JSON keeps it: a detail with a cycle or a BigInt must not turn a failure into another one. */

@@ -74,7 +74,13 @@ export class AetherError extends Error {
 
 /** Recognises an `AetherError`, also one that another copy of this package made. */
 export function isAetherError(value: unknown): value is AetherError {
-  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[brand] === true
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    return (value as Record<symbol, unknown>)[brand] === true
+  } catch {
+    // A revoked proxy, or one that throws.
+    return false
+  }
 }
 
 /** An error as it travels: the plain fields that both sides of a transport understand. */

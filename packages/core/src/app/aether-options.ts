@@ -56,11 +56,16 @@ export function checkAetherOptions(options: AetherOptions): CheckedAetherOptions
     logger,
     clock,
     random,
-    createTid: options.createTid ?? tidSource(),
+    createTid: checkedTids(options.createTid),
     codec,
     middleware: checkMiddleware(where, options.middleware ?? []),
     transports: checkTransports(options),
   }
+}
+
+/** Ids of our own making are names; those of the application may be anything. */
+function checkedTids(createTid: (() => string) | undefined): () => string {
+  return createTid === undefined ? tidSource() : () => checkName('tid', createTid())
 }
 
 function checkTransports(options: AetherOptions): readonly (readonly [string, Transport])[] {

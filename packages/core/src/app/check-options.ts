@@ -60,5 +60,17 @@ export function checkSignal(where: string, value: unknown): void {
   if (!(value instanceof AbortSignal)) throw optionsInvalid(where, 'signal', 'an AbortSignal', value)
 }
 
+const waitKeys: ReadonlySet<string> = new Set(['signal'])
+
+/** The options of what merely waits: an object of which `signal` is looked at. */
+export function checkWait(
+  where: string,
+  options: { readonly signal?: AbortSignal },
+  known: ReadonlySet<string> = waitKeys,
+): void {
+  checkKeys(where, options, known)
+  if (options.signal !== undefined) checkSignal(where, options.signal)
+}
+
 /** About 31 years: far from where milliseconds added to an epoch lose precision. */
 const maxMs = 1_000_000_000_000

@@ -5,7 +5,7 @@ import type { AttachOptions, PerformOptions, Run } from '../client/run.ts'
 import { defineTask } from '../define/define-task.ts'
 import type { TaskDefinition } from '../define/task-definition.ts'
 import { AetherError } from '../errors.ts'
-import { isEventAction, listenToEvents, listenToTask } from '../listen/hear.ts'
+import { checkListenOptions, isEventAction, listenToEvents, listenToTask } from '../listen/hear.ts'
 import type { HeardEvent, ListenFunction, TaskEvent, TaskListenOptions } from '../listen/listen.ts'
 import { PresenceDirectory } from '../presence/directory.ts'
 import type { Presence, PresenceOptions } from '../presence/presence.ts'
@@ -18,7 +18,7 @@ import { checkAetherOptions, type CheckedAetherOptions } from './aether-options.
 import type { Aether, AetherOptions, ChannelState, Ledger } from './aether.ts'
 import { channelStates, worstState } from './channel-states.ts'
 import { Channel } from './channel.ts'
-import { checkFunction, checkInteger, checkKeys, checkSignal, optionsInvalid } from './check-options.ts'
+import { checkFunction, checkInteger, checkKeys, checkWait, optionsInvalid } from './check-options.ts'
 import { Plans } from './plan.ts'
 
 /**
@@ -53,6 +53,8 @@ class Application implements Aether {
   #workerCount = 0
   #phase: Phase = 'open'
   #closing: Promise<void> | undefined
+  /** Ends the draining of a close under way. */
+  readonly #hurry = new AbortController()
 
   constructor(options: CheckedAetherOptions) {
     this.#options = options
@@ -94,12 +96,13 @@ class Application implements Aether {
   }
 
   states(options: WaitOptions & { readonly channel?: string } = {}): AsyncIterable<ChannelState> {
+    checkWait('states', options, statesKeys)
     const { channel, signal } = options
     return channelStates(this.#someChannels(channel), this.#options.logger, signal)
   }
 
   async start(options: WaitOptions = {}): Promise<void> {
-    if (options.signal !== undefined) checkSignal('start', options.signal)
+    checkWait('start', options)
     options.signal?.throwIfAborted()
     this.#throwIfClosed()
     await Promise.all([...this.#channels.values()].map((channel) => channel.start(options)))
@@ -152,8 +155,19 @@ class Application implements Aether {
   }
 
   close(options: WaitOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options)
-    return this.#closing
+    try {
+      checkWait('close', options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    const { signal } = options
+    this.#closing ??= this.#close({ signal: this.#hurry.signal })
+    if (signal === undefined) return this.#closing
+    // Whoever has no time to wait ends the waiting for all.
+    const onAbort = (): void => this.#hurry.abort(signal.reason)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    return this.#closing.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -174,6 +188,7 @@ class Application implements Aether {
       ]
       checkFunction('listen', 'handler', handler)
       const plan = this.#plans.of(definition)
+      checkListenOptions(options)
       return listenToTask(this.#channel(options.channel), plan, this.#options.logger, handler, options)
     }
     const [job, task, context, action, workgroup, handler] = args as [
@@ -196,6 +211,8 @@ class Application implements Aether {
     ]) {
       if (value !== '+') checkName(kind, value)
     }
+    // Events go to all who listen, but a name that is none is a mistake here too.
+    checkName('workgroup', workgroup)
     const heard = handler as (event: HeardEvent) => void
     const filter = { job, task, context, action }
     return listenToEvents(this.#channel(undefined), this.#plans.codecs, this.#options.logger, filter, heard)
@@ -219,7 +236,7 @@ class Application implements Aether {
     return worker
   }
 
-  async #close(options: WaitOptions): Promise<void> {
+  async #close(options: { readonly signal: AbortSignal }): Promise<void> {
     const { signal } = options
     this.#phase = 'closing'
     const failures: unknown[] = []
@@ -239,8 +256,7 @@ class Application implements Aether {
       throw new AggregateError(failures, `closing ${this.name} failed in ${failures.length} places`)
   }
 
-  async #drainRuns(signal: AbortSignal | undefined): Promise<void> {
-    if (signal === undefined) return this.#client.idle()
+  async #drainRuns(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     let onAbort: (() => void) | undefined = undefined
     const aborted = new Promise<void>((resolve) => {
@@ -278,6 +294,8 @@ class Application implements Aether {
     if (reason !== undefined) throw reason
   }
 }
+
+const statesKeys: ReadonlySet<string> = new Set(['channel', 'signal'])
 
 const presenceKeys: ReadonlySet<string> = new Set([
   'channel',

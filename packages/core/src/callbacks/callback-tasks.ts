@@ -1,5 +1,5 @@
 import type { Aether } from '../app/aether.ts'
-import { checkFunction, checkInteger, checkKeys } from '../app/check-options.ts'
+import { checkFunction, checkInteger, checkKeys, optionsInvalid } from '../app/check-options.ts'
 import type { Run, Settlement } from '../client/run.ts'
 import { defineTask } from '../define/define-task.ts'
 import type { TaskDefinition } from '../define/task-definition.ts'
@@ -52,6 +52,9 @@ export class CallbackTasks {
       ...(leaseMs === undefined ? {} : { leaseMs }),
     })
     checkName('context', options.context ?? 'x')
+    checkName('workgroup', options.workgroup ?? 'workers')
+    if (options.channel !== undefined && typeof options.channel !== 'string')
+      throw optionsInvalid('task', 'channel', 'a string', options.channel)
     checkInteger('task', 'concurrency', options.concurrency ?? 16, 1, 100_000)
     return new AetherTask(this.#aether, this.#logger, definition, options)
   }

@@ -70,11 +70,18 @@ export class Client implements RunOwner {
     options: PerformOptions = noOptions,
     isNested: boolean = false,
   ): TaskRun {
-    const tid = typeof options?.tid === 'string' ? options.tid : this.#host.createTid()
+    let tid = ''
+    let noTid: AetherError | undefined
+    try {
+      tid = typeof options?.tid === 'string' ? options.tid : this.#host.createTid()
+    } catch (error) {
+      noTid = asAetherError(error, 'ERR_AETHER_OPTIONS_INVALID')
+    }
     const run = new TaskRun(this, tid, options, false)
     this.#counts.performed += 1
     this.#openCount += 1
     try {
+      if (noTid !== undefined) throw noTid
       const refused = this.#host.closedReason(isNested)
       if (refused !== undefined) throw refused
       if (options !== noOptions) checkPerformOptions(options)

@@ -1,4 +1,4 @@
-import { optionsInvalid } from '../app/check-options.ts'
+import { checkKeys, optionsInvalid } from '../app/check-options.ts'
 
 /** Milliseconds to wait after the failed attempt `attempt` (1, 2, 3 …). `random` gives 0 ≤ x < 1. */
 export type Backoff = (attempt: number, random: () => number) => number
@@ -10,6 +10,8 @@ export interface ExponentialOptions {
   readonly jitter?: number
 }
 
+const known: ReadonlySet<string> = new Set(['maxMs', 'jitter'] satisfies (keyof ExponentialOptions)[])
+
 /**
  * Doubles the wait with each attempt: `baseMs`, 2 × `baseMs`, 4 × `baseMs` … up to `maxMs`, less a random share. Throws `ERR_AETHER_OPTIONS_INVALID`.
  *
@@ -17,13 +19,14 @@ export interface ExponentialOptions {
  * defineTask({ job: 'mail', task: 'send', attempts: 5, backoff: exponential(1_000, { maxMs: 60_000 }) })
  */
 export function exponential(baseMs: number, options: ExponentialOptions = {}): Backoff {
+  checkKeys('exponential', options, known)
   const maxMs = options.maxMs ?? 60_000
   const jitter = options.jitter ?? 0.5
   if (!(baseMs >= 0 && Number.isFinite(baseMs)))
     throw optionsInvalid('exponential', 'baseMs', 'a number ≥ 0', baseMs)
   if (!(maxMs >= 0 && Number.isFinite(maxMs)))
     throw optionsInvalid('exponential', 'maxMs', 'a number ≥ 0', maxMs)
-  if (!(jitter >= 0 && jitter <= 1))
+  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1))
     throw optionsInvalid('exponential', 'jitter', 'a number from 0 to 1', jitter)
   return (attempt, random) => {
     const fullMs = Math.min(maxMs, baseMs * 2 ** Math.max(0, attempt - 1))

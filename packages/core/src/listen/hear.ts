@@ -1,9 +1,11 @@
 import type { Channel } from '../app/channel.ts'
+import { checkKeys } from '../app/check-options.ts'
 import type { Plan } from '../app/plan.ts'
 import { settlementOf } from '../client/settlement.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { isPromiseLike } from '../define/validate.ts'
 import { textOf } from '../error-shape.ts'
+import { checkName } from '../topic/names.ts'
 import type { AetherEvent, EventAction, EventFilter, Listener, Logger, StatusEvent } from '../transport.ts'
 import type { HeardEvent, TaskEvent, TaskListenOptions } from './listen.ts'
 
@@ -44,6 +46,20 @@ export async function listenToEvents(
   return channel.transport.listen(filter, (event) => {
     guarded(logger, event, () => handler({ event, data: dataOf(codecs, event) }))
   })
+}
+
+const listenKeys: ReadonlySet<string> = new Set([
+  'context',
+  'tid',
+  'channel',
+] satisfies (keyof TaskListenOptions)[])
+
+/** Throws `ERR_AETHER_OPTIONS_INVALID` or `ERR_AETHER_NAME_INVALID`. */
+export function checkListenOptions(options: TaskListenOptions): void {
+  checkKeys('listen', options, listenKeys)
+  const { context = '+', tid = '+' } = options
+  if (context !== '+') checkName('context', context)
+  if (tid !== '+') checkName('tid', tid)
 }
 
 export function isEventAction(action: unknown): action is EventAction | '+' {

@@ -1,4 +1,5 @@
 import type { Channel } from '../app/channel.ts'
+import { checkWait } from '../app/check-options.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { textOf } from '../error-shape.ts'
@@ -70,6 +71,7 @@ export class PresenceDirectory implements Presence {
   }
 
   changes(options: WaitOptions = {}): AsyncIterable<PresenceChange> {
+    checkWait('presence.changes', options)
     const stream = new BoundedStream<PresenceChange, PresenceChange>({
       limit: maxChanges,
       read: asItIs,

@@ -1,4 +1,5 @@
 import type { PerformOptions } from '../client/run.ts'
+import { checkPerformOptions } from '../client/perform-options.ts'
 import type { TaskDefinition } from '../define/task-definition.ts'
 import { traceHeaders } from '../trace/traceparent.ts'
 import type { TaskContext } from './worker.ts'
@@ -13,9 +14,15 @@ export function nestedOptions(
   options: PerformOptions,
   channel: string,
 ): PerformOptions {
+  try {
+    checkPerformOptions(options)
+  } catch {
+    // Nothing can be made of them: performing with them says what is wrong, as a run that fails.
+    return options
+  }
   const inherited = traceHeaders(ctx.headers)
   const headers = inherited === undefined ? options.headers : { ...inherited, ...options.headers }
-  const ownMs = options.deadlineMs ?? definition.deadlineMs
+  const ownMs = options.deadlineMs ?? definition?.deadlineMs ?? ctx.remainingMs
   return {
     channel,
     ...options,

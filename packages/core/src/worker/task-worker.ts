@@ -1,5 +1,5 @@
 import { abortable, type Channel } from '../app/channel.ts'
-import { checkKeys, checkMs, checkSignal } from '../app/check-options.ts'
+import { checkMs, checkWait } from '../app/check-options.ts'
 import type { Plans } from '../app/plan.ts'
 import { TidTable } from '../app/tid-table.ts'
 import { Wheel } from '../app/wheel.ts'
@@ -142,7 +142,12 @@ export class TaskWorker implements Worker {
   }
 
   start(options: WaitOptions = {}): Promise<void> {
-    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason)
+    try {
+      checkWait('worker.start', options)
+      options.signal?.throwIfAborted()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     if (this.#draining !== undefined) return Promise.reject(workerClosed(this.name))
     this.#starting ??= this.#start()
     return options.signal === undefined ? this.#starting : abortable(this.#starting, options.signal)
@@ -150,9 +155,8 @@ export class TaskWorker implements Worker {
 
   drain(options: DrainOptions = {}): Promise<void> {
     try {
-      checkKeys('worker.drain', options, drainKeys)
+      checkWait('worker.drain', options, drainKeys)
       if (options.graceMs !== undefined) checkMs('worker.drain', 'graceMs', options.graceMs, 0)
-      if (options.signal !== undefined) checkSignal('worker.drain', options.signal)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -170,6 +174,11 @@ export class TaskWorker implements Worker {
   }
 
   close(options: WaitOptions = {}): Promise<void> {
+    try {
+      checkWait('worker.close', options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return this.drain(options.signal === undefined ? {} : { signal: options.signal })
   }
 

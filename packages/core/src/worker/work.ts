@@ -16,6 +16,9 @@ import type { TaskContext } from './worker.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
+/** Longest delay that every transport carries: an unsigned number of 32 bits would do, a timer takes 31. */
+const maxDelayMs = 2 ** 31 - 1
+
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /**
@@ -249,15 +252,9 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     if (this.#isSettled) return this.#ended()
     // What a handler throws because it was told to stop is not its failure.
     if (this.#abortReason?.code === 'ERR_AETHER_WORKER_SHUTDOWN') return void this.giveBack()
-    const retryAfterMs = isAetherError(error) ? error.detail['retryAfterMs'] : undefined
-    if (
-      isAetherError(error) &&
-      error.code === 'ERR_AETHER_RATE_LIMITED' &&
-      typeof retryAfterMs === 'number'
-    ) {
-      return void this.#release({ failed: false, delayMs: retryAfterMs })
-    }
-    this.#fail(error)
+    const retryAfterMs = rateLimitOf(error)
+    if (retryAfterMs === undefined) this.#fail(error)
+    else void this.#release({ failed: false, delayMs: retryAfterMs })
   }
 
   #fail(thrown: unknown): void {
@@ -265,9 +262,18 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     const error = toErrorShape(thrown)
     if (!isRetryable(thrown)) return this.#ack({ status: 'failed', error }, true)
     // Whether it was the last attempt is the engine's to say: it counts failures, `attempt` counts deliveries.
-    const { backoff } = this.registration.plan.definition
-    const delayMs = Math.max(0, backoff(this.attempt, this.#host.random))
-    void this.#release({ failed: true, delayMs: Number.isFinite(delayMs) ? delayMs : 0, error })
+    void this.#release({ failed: true, delayMs: this.#backoffMs(), error })
+  }
+
+  /** A backoff is the application's: what it gets wrong must not keep the task from going on. */
+  #backoffMs(): number {
+    try {
+      const delayMs = this.registration.plan.definition.backoff(this.attempt, this.#host.random)
+      return Number.isFinite(delayMs) ? Math.min(Math.max(0, delayMs), maxDelayMs) : 0
+    } catch (error) {
+      this.#host.logger.error('a backoff threw', { tid: this.tid, error: textOf(error) })
+      return 0
+    }
   }
 
   #expire(): void {
@@ -408,6 +414,16 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
       throw error
     }
   }
+}
+
+/** How long a task that was limited waits, where the error says so: at least a millisecond, or it would come again without end and without a pause. */
+function rateLimitOf(error: unknown): number | undefined {
+  if (!isAetherError(error) || error.code !== 'ERR_AETHER_RATE_LIMITED') return undefined
+  const detail: unknown = error.detail
+  if (typeof detail !== 'object' || detail === null || !('retryAfterMs' in detail)) return undefined
+  const { retryAfterMs } = detail
+  if (typeof retryAfterMs !== 'number' || !Number.isFinite(retryAfterMs)) return undefined
+  return Math.min(Math.max(1, retryAfterMs), maxDelayMs)
 }
 
 /** A promise that nobody has to await: a handler that reports without waiting must not bring its process down. */

@@ -16,6 +16,15 @@ export function closedError(): WireError {
   return new WireError('ERR_AETHER_TRANSPORT_CLOSED', 'The client is closed.')
 }
 
+/** What answers is no broker. */
+export function foreignError(cause: WireError): WireError {
+  return new WireError(
+    'ERR_AETHER_FRAME_INVALID',
+    'What answers there does not speak the Aether protocol: is this the address and port of a broker, and is TLS on at both ends or neither?',
+    { cause },
+  )
+}
+
 /** The stream ended, for the reason that it gives. */
 export function lostError(cause?: unknown): WireError {
   return new WireError('ERR_AETHER_TRANSPORT_LOST', 'The connection to the broker ended.', {

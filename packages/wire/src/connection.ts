@@ -1,7 +1,14 @@
 import { backoffMs } from './backoff.ts'
 import type { ByteStream } from './byte-stream.ts'
 import { CommandRing, type CommandWaiter } from './command-ring.ts'
-import { closedError, connectError, isFatal, lostCommand, lostError } from './connection-errors.ts'
+import {
+  closedError,
+  connectError,
+  foreignError,
+  isFatal,
+  lostCommand,
+  lostError,
+} from './connection-errors.ts'
 import { type ConnectionState, isOver } from './connection-state.ts'
 import { WireError } from './errors.ts'
 import { FrameCursor } from './frame-cursor.ts'
@@ -328,7 +335,9 @@ export class Connection implements FrameHandler {
       this.#reader!.push(chunk)
     } catch (error) {
       if (!(error instanceof WireError)) throw error
-      this.fault(error)
+      // Whatever it is that does not begin with WELCOME, its first four bytes are no length.
+      const isForeign = !this.ready && error.code === 'ERR_AETHER_FRAME_TOO_LARGE'
+      this.fault(isForeign ? foreignError(error) : error)
     }
   }
 

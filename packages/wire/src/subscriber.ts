@@ -147,6 +147,8 @@ export class Subscriber {
     const subscriptions = target.subscriptions
     for (let index = 0; index < subscriptions.length; index++) {
       const subscription = subscriptions[index]!
+      // Closed by the callback before it.
+      if (subscription.ended) continue
       const message = new Message(target.topic, bytes, headersAt, at, end)
       if (subscription.onMessage === undefined) subscription.push(message)
       else this.#call(subscription.onMessage, message)

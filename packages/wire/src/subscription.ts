@@ -38,6 +38,8 @@ export class LocalSubscription implements Subscription, AsyncIterator<Message, u
   readonly filter: string
   readonly onMessage: ((message: Message) => void) | undefined
   dropped = 0
+  /** Takes nothing more. */
+  ended = false
   readonly #limit: number
   readonly #limitBytes: number
   readonly #overflow: Overflow
@@ -46,7 +48,6 @@ export class LocalSubscription implements Subscription, AsyncIterator<Message, u
   #head = 0
   #bytes = 0
   #waiting: Waiting[] = []
-  #ended = false
   #error: WireError | undefined
 
   constructor(
@@ -81,7 +82,7 @@ export class LocalSubscription implements Subscription, AsyncIterator<Message, u
       this.#error = undefined
       return Promise.reject(error)
     }
-    if (this.#ended) return Promise.resolve({ value: undefined, done: true })
+    if (this.ended) return Promise.resolve({ value: undefined, done: true })
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
@@ -99,7 +100,7 @@ export class LocalSubscription implements Subscription, AsyncIterator<Message, u
 
   /** Takes what came for it. */
   push(message: Message): void {
-    if (this.#ended) return
+    if (this.ended) return
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) return waiting.resolve({ value: message, done: false })
     while (this.#isFull(message.size)) {
@@ -114,8 +115,8 @@ export class LocalSubscription implements Subscription, AsyncIterator<Message, u
 
   /** Nothing more comes; what is queued can still be read. */
   end(error?: WireError): void {
-    if (this.#ended) return
-    this.#ended = true
+    if (this.ended) return
+    this.ended = true
     const waiting = this.#waiting
     this.#waiting = []
     if (error !== undefined && waiting.length === 0) this.#error = error

@@ -348,6 +348,47 @@ describe('pub/sub', () => {
     expect(generationOf(client)).toBe(1)
   })
 
+  it('gives a closed subscription nothing more, not even what another one is being given', async () => {
+    const { broker, client } = await started()
+    const seen: string[] = []
+    const first = await client.subscribe('a', {
+      onMessage: (message) => {
+        seen.push(`first ${message.text()}`)
+        void first.close()
+        void second.close()
+      },
+    })
+    const second = await client.subscribe('+', {
+      onMessage: (message) => void seen.push(`second ${message.text()}`),
+    })
+    const third = await client.subscribe('#', {
+      onMessage: (message) => void seen.push(`third ${message.text()}`),
+    })
+    broker.last.say((writer) => {
+      writePublishNamed(writer, 'a', undefined, bytes('1'))
+      writePublishNamed(writer, 'a', undefined, bytes('2'))
+    })
+    expect(seen).toEqual(['first 1', 'third 1', 'third 2'])
+    await third.close()
+  })
+
+  it('unsubscribe ends the iteration that is under way, after what was queued', async () => {
+    const { broker, client } = await started()
+    const subscription = await client.subscribe('a')
+    broker.last.say((writer) => {
+      writePublishNamed(writer, 'a', undefined, bytes('1'))
+      writePublishNamed(writer, 'a', undefined, bytes('2'))
+    })
+    const seen: string[] = []
+    for await (const message of subscription) {
+      seen.push(message.text())
+      await client.unsubscribe('a')
+      await client.unsubscribe('a')
+    }
+    expect(seen).toEqual(['1', '2'])
+    expect(broker.last.names(FrameType.UNSUBSCRIBE)).toEqual(['a'])
+  })
+
   it('rejects a subscription that the broker refuses', async () => {
     const { broker, client } = await started({ confirm: false })
     const subscribing = client.subscribe('a')

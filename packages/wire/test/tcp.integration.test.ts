@@ -119,10 +119,16 @@ describe('connect', () => {
     ).rejects.toMatchObject({ code: 'ERR_AETHER_CONNECT_TIMEOUT' })
   })
 
-  it('gives up a server that speaks something else', async () => {
-    const port = await listening(createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')))
-    await expect(connect(`aether://127.0.0.1:${port}`, { connectTimeoutMs: 100 })).rejects.toMatchObject({
-      code: 'ERR_AETHER_FRAME_TOO_LARGE',
+  it.each([
+    ['HTTP', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['TLS', Buffer.from('15030300020246', 'hex')],
+    ['Redis', '-ERR unknown command\r\n'],
+  ])('tells that a server which speaks %s is no broker', async (_name, answer) => {
+    const port = await listening(createServer((socket) => socket.end(answer)))
+    const connecting = connect(`aether://127.0.0.1:${port}`, { connectTimeoutMs: 100 })
+    await expect(connecting).rejects.toMatchObject({
+      code: 'ERR_AETHER_FRAME_INVALID',
+      message: expect.stringContaining('is this the address and port of a broker'),
     })
   })
 

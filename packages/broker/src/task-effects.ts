@@ -76,13 +76,11 @@ export class TaskEffects implements Effects<Uint8Array, Uint8Array, Watcher, Con
   }
 
   settled(watcher: Watcher, settlement: Settlement<Uint8Array>): void {
-    const { connection, correlation } = watcher
-    const watchers = connection.tasks?.watchers
-    if (watchers === undefined || watchers.get(correlation) !== watcher) return
-    watchers.delete(correlation)
+    const { connection } = watcher
+    if (connection.tasks?.watchers.delete(watcher) !== true) return
     const { outcome, reason, attempt } = settlement
     const code = reason === undefined ? Reason.worker : reasonCodes[reason]
-    writeComplete(connection.out, correlation, outcomeCodes[outcome], code, attempt, blockOf(settlement))
+    writeComplete(connection.out, watcher.id, outcomeCodes[outcome], code, attempt, blockOf(settlement))
     connection.touch()
   }
 

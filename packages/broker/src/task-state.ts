@@ -1,20 +1,22 @@
 import type { ConsumerSpec } from '@aether/engine'
-import { writeRoute } from '@aether/wire'
+import { type IdEntry, IdTable, writeRoute } from '@aether/wire'
 import type { Connection } from './connection.ts'
 
 /** Routes that one client is told by number at a time; the oldest number is then used again. */
 const TOLD_ROUTES = 1_024
 
 /** A caller that waits for the end of a task: a connection and what it calls the task. */
-export class Watcher {
+export class Watcher implements IdEntry<Watcher> {
   readonly connection: Connection
-  readonly correlation: number
+  /** The correlation. */
+  readonly id: number
+  idNext: Watcher | undefined = undefined
   readonly route: string
   readonly tid: string
 
   constructor(connection: Connection, correlation: number, route: string, tid: string) {
     this.connection = connection
-    this.correlation = correlation
+    this.id = correlation
     this.route = route
     this.tid = tid
   }
@@ -36,7 +38,7 @@ export class TaskState {
   /** The client's number of a consumer, by the engine's. */
   readonly clientNumbers: Map<number, number> = new Map()
   /** By correlation. */
-  readonly watchers: Map<number, Watcher> = new Map()
+  readonly watchers: IdTable<Watcher> = new IdTable()
   readonly #told = new Map<string, number>()
   readonly #toldInOrder: string[] = []
   #nextTold = 0

@@ -125,7 +125,7 @@ export class Tasks {
     const result = engine.send(route, spec, watcher)
     if (result === 'accepted') return
     if (result === 'deduplicated') return writeDeduplicated(from.out, from.commands)
-    if (watcher !== undefined) from.tasks!.watchers.delete(watcher.correlation)
+    if (watcher !== undefined) from.tasks!.watchers.delete(watcher)
     commands.refuse(from, sendProblem(result, route, send.workgroup))
   }
 
@@ -189,7 +189,7 @@ export class Tasks {
           this.#host.stalls.miss(connection, 1)
           continue
         }
-        writeStatus(connection.out, watcher.correlation, lease.attempt, block)
+        writeStatus(connection.out, watcher.id, lease.attempt, block)
         connection.touch()
       }
     }
@@ -240,7 +240,7 @@ export class Tasks {
     const watcher = this.#watch(from, correlation, route, tid)
     if (watcher === undefined) throw invalidFrame('ATTACH without a correlation.')
     if (engine.attach(route, tid, watcher)) return
-    from.tasks!.watchers.delete(correlation)
+    from.tasks!.watchers.delete(watcher)
     commands.refuse(from, unknownTask(tid, 'is not known, or has too many watchers'))
   }
 
@@ -249,7 +249,7 @@ export class Tasks {
     const correlation = readId(this.#cursor.reset(bytes, start, end))
     const watcher = from.tasks?.watchers.get(correlation)
     if (watcher === undefined) return
-    from.tasks!.watchers.delete(correlation)
+    from.tasks!.watchers.delete(watcher)
     this.#host.engine.detach(watcher.route, watcher.tid, watcher)
   }
 
@@ -280,7 +280,7 @@ export class Tasks {
     const state = connection.tasks
     if (state === undefined) return
     const { engine } = this.#host
-    for (const watcher of state.watchers.values()) engine.detach(watcher.route, watcher.tid, watcher)
+    for (const watcher of state.watchers.takeAll()) engine.detach(watcher.route, watcher.tid, watcher)
     engine.disconnect(connection)
     connection.tasks = undefined
   }
@@ -316,10 +316,10 @@ export class Tasks {
   #watch(from: Connection, correlation: number, route: string, tid: string): Watcher | undefined {
     if (correlation === 0) return undefined
     const { watchers } = stateOf(from)
-    if (watchers.has(correlation))
+    if (watchers.get(correlation) !== undefined)
       throw invalidFrame(`Correlation ${correlation} is in use on this connection.`)
     const watcher = new Watcher(from, correlation, route, tid)
-    watchers.set(correlation, watcher)
+    watchers.add(watcher)
     return watcher
   }
 }

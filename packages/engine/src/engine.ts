@@ -18,6 +18,7 @@ import { Dispatcher } from './dispatcher.ts'
 import type { Due } from './dispatcher.ts'
 import { endedByDeadline, endedByTtl, Endings } from './endings.ts'
 import { EngineError } from './engine-error.ts'
+import { hashOf } from './hash-table.ts'
 import type { LeaseRecord } from './lease-record.ts'
 import { resolveOptions } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -62,7 +63,8 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
   }
 
   send(name: string, spec: TaskSpec<unknown>, watcher: unknown): SendResult {
-    const known = this.#find(name, spec.tid)
+    const hash = hashOf(spec.tid)
+    const known = this.#find(name, spec.tid, hash)
     if (known !== undefined) return this.#join(known, watcher)
     const route = this.#routeFor(name, spec)
     if (typeof route === 'string') {
@@ -70,7 +72,7 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
       return route
     }
     const now = this.#time()
-    const task = new Task(route, spec, now)
+    const task = new Task(route, spec, hash, now)
     if (watcher !== undefined) task.watch(watcher, 1)
     route.union.tasks.add(task)
     this.#routes.busy(route)
@@ -252,9 +254,9 @@ class EngineCore implements Engine<unknown, unknown, unknown, unknown> {
     return this.#now
   }
 
-  #find(name: string, tid: string): Known | undefined {
+  #find(name: string, tid: string, hash: number = hashOf(tid)): Known | undefined {
     const union = this.#routes.get(name)?.union ?? this.#routes.union(name)
-    return union?.find(tid)
+    return union?.find(tid, hash)
   }
 
   #join(known: Known, watcher: unknown): SendResult {

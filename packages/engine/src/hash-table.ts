@@ -29,7 +29,8 @@ export class HashTable<N extends HashNode<N>> {
 
   /** Files a node that is in no table. */
   add(node: N): void {
-    if (++this.#size > this.#buckets.length) this.#resize(this.#buckets.length * 2)
+    // Half of the buckets stay empty: to look at another's node costs more than the bucket.
+    if (++this.#size > this.#buckets.length / 2) this.#resize(this.#buckets.length * 2)
     this.#file(node)
   }
 
@@ -45,7 +46,7 @@ export class HashTable<N extends HashNode<N>> {
       before.chained = node.chained
     }
     node.chained = undefined
-    if (--this.#size < buckets.length / 8 && buckets.length > LEAST) this.#resize(buckets.length / 2)
+    if (--this.#size < buckets.length / 16 && buckets.length > LEAST) this.#resize(buckets.length / 2)
   }
 
   /** All of them, in no order that means anything; the table must stay as it is meanwhile. */

@@ -1,5 +1,5 @@
 import type { Finished } from './finished.ts'
-import { hashOf, HashTable } from './hash-table.ts'
+import { HashTable } from './hash-table.ts'
 import { Queue } from './queue.ts'
 import type { Task } from './task.ts'
 
@@ -18,9 +18,7 @@ export class Union {
     this.name = name
   }
 
-  find(tid: string): Known | undefined {
-    if (this.tasks.size === 0) return undefined
-    const hash = hashOf(tid)
+  find(tid: string, hash: number): Known | undefined {
     let known = this.tasks.bucket(hash)
     while (known !== undefined && (known.hash !== hash || known.tid !== tid)) known = known.chained
     return known

@@ -1,6 +1,6 @@
 import type { TaskSpec } from './contract.ts'
 import type { Finished } from './finished.ts'
-import { hashOf, type HashNode } from './hash-table.ts'
+import type { HashNode } from './hash-table.ts'
 import type { LeaseRecord } from './lease-record.ts'
 import type { Queue } from './queue.ts'
 import type { Known, Route } from './route.ts'
@@ -32,10 +32,10 @@ export class Task extends TimerNode implements HashNode<Known> {
   finished: Finished | undefined = undefined
   chained: Known | undefined = undefined
 
-  constructor(route: Route, spec: TaskSpec<unknown>, now: number) {
+  constructor(route: Route, spec: TaskSpec<unknown>, hash: number, now: number) {
     super()
     this.tid = spec.tid
-    this.hash = hashOf(spec.tid)
+    this.hash = hash
     this.route = route
     this.workgroup = spec.workgroup
     this.body = spec.body

@@ -14,6 +14,7 @@ import { cancelledError, deadlineError, duplicate } from './client-errors.ts'
 import { checkPerformOptions } from './perform-options.ts'
 import type { AttachOptions, PerformOptions } from './run.ts'
 import { localSettlement, settlementOf } from './settlement.ts'
+import { SharedAborts } from './shared-aborts.ts'
 import { clientCall, performThrough } from './through-middleware.ts'
 import { taskMessage } from './task-message.ts'
 import { alreadySeen, TaskRun, type RunOwner } from './task-run.ts'
@@ -46,6 +47,7 @@ export class Client implements RunOwner {
   /** Open runs, attached ones included; each stands in the wheel. */
   #openCount = 0
   #onIdle: (() => void) | undefined
+  readonly #aborts = new SharedAborts()
 
   constructor(host: ClientHost) {
     this.#host = host
@@ -168,8 +170,8 @@ export class Client implements RunOwner {
   releaseRun(run: TaskRun): void {
     this.#wheel.remove(run)
     run.channel?.runs.delete(run)
-    run.onAbort?.()
-    run.onAbort = undefined
+    run.follow?.stop()
+    run.follow = undefined
     const { settlement } = run
     if (!run.isAttached && settlement !== undefined) this.#counts[settlement.status] += 1
     this.#openCount -= 1
@@ -214,9 +216,7 @@ export class Client implements RunOwner {
     const { signal } = options
     if (signal === undefined) return
     if (signal.aborted) throw cancelledError(run.tid, textOf(signal.reason), signal.reason)
-    const onAbort = (): void => void run.cancel(textOf(signal.reason))
-    signal.addEventListener('abort', onAbort, { once: true })
-    run.onAbort = () => signal.removeEventListener('abort', onAbort)
+    run.follow = this.#aborts.follow(signal, (reason) => void run.cancel(textOf(reason)))
   }
 
   /** Middleware that never returns must not keep the run open for good. */
@@ -276,8 +276,11 @@ export class Client implements RunOwner {
     const { channel } = run
     if (channel === undefined) return
     this.#enlist(run, channel)
-    const { signal } = run.options
-    const receipt = channel.transport.send(message, signal === undefined ? undefined : { signal })
+    const { follow } = run
+    const receipt = channel.transport.send(
+      message,
+      follow === undefined ? undefined : { signal: follow.signal },
+    )
     receipt.then(
       (given) => this.#sent(run, given),
       (error: unknown) => this.#notSent(run, error),
@@ -297,7 +300,7 @@ export class Client implements RunOwner {
     if (channel === undefined || route === undefined) return
     this.#enlist(run, channel)
     channel.transport
-      .attach(route, run.tid, run.options.signal === undefined ? {} : { signal: run.options.signal })
+      .attach(route, run.tid, run.follow === undefined ? {} : { signal: run.follow.signal })
       .then(
         () => this.#sent(run, { deduplicated: true }),
         (error: unknown) => this.#notSent(run, error),

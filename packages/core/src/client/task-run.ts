@@ -6,6 +6,7 @@ import type { AetherError } from '../errors.ts'
 import { BoundedStream } from '../stream/bounded-stream.ts'
 import type { Receipt, Route, StatusEvent } from '../transport.ts'
 import type { Run, RunStatus, Settlement } from './run.ts'
+import type { Follow } from './shared-aborts.ts'
 
 /**
  * How far a run came on its way to the engine: `preparing` (validation, middleware, connecting), `sending` (handed to the transport), `accepted` (the engine
@@ -71,8 +72,8 @@ export class TaskRun implements Run<unknown, unknown>, WheelEntry<TaskRun>, TidE
   isOverdue = false
   /** Receives the settlement in place of the run while middleware still has to see it. */
   intercept: ((settlement: Settlement) => void) | undefined = undefined
-  /** Removes the listener of `options.signal`. */
-  onAbort: (() => void) | undefined = undefined
+  /** What it has of `options.signal`, until it has ended. */
+  follow: Follow | undefined = undefined
   receipt: Receipt | undefined = undefined
   refusal: AetherError | undefined = undefined
   settlement: Settlement | undefined = undefined

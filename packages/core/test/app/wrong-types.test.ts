@@ -100,7 +100,7 @@ describe('options of the wrong type are refused', () => {
     ['exponential maxMs', () => exponential(1, { maxMs: '5' } as never)],
     ['exponential typo', () => exponential(1, { maxMS: 5 } as never)],
     ['fixed', () => fixed('5' as never)],
-    ['perform definition', (aether) => aether.perform({ job: 'a' } as never)],
+    ['perform definition', (aether) => loose(aether, 'perform')({ job: 'a' })],
   ])('%s', async (_name, call) => {
     const { aether } = setUp()
     expect(await failure(() => call(aether))).toMatchObject(refused)
@@ -109,7 +109,7 @@ describe('options of the wrong type are refused', () => {
 })
 
 describe('what the application injects and gets wrong', () => {
-  it.each([
+  it.each<[string, () => string]>([
     [
       'throws',
       () => {
@@ -118,7 +118,7 @@ describe('what the application injects and gets wrong', () => {
     ],
     ['gives no text', () => 5 as never],
     ['gives no name', () => 'a/b'],
-  ] as const)('fails the run where createTid %s', async (_name, createTid) => {
+  ])('fails the run where createTid %s', async (_name, createTid) => {
     const { aether } = setUp({ createTid })
     expect(await aether.perform(echo).settle()).toMatchObject({
       status: 'failed',

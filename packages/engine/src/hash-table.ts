@@ -86,5 +86,5 @@ export function hashOf(name: string): number {
 }
 
 function emptyBuckets<N>(length: number): (N | undefined)[] {
-  return Array.from<N | undefined>({ length }).fill(undefined)
+  return new Array<N | undefined>(length).fill(undefined)
 }

@@ -100,7 +100,9 @@ export class Requests {
     // Too late: its requester has been told of the timeout.
     if (pending === undefined || pending.responder?.connection !== from) return
     const requester = pending.requester!
-    if (!requester.ended) {
+    if (end - start >= requester.maxFrameBytes)
+      refuse(requester, pending.correlation, tooLong('reply', end - start))
+    else if (!requester.ended) {
       writeForwarded(requester.out, FrameType.REPLY, pending.correlation, bytes.subarray(start + 4, end))
       requester.touch()
     }
@@ -226,8 +228,13 @@ export class Requests {
   }
 
   #send(pending: PendingRequest, responder: Responder, rest: Uint8Array): void {
-    pending.responder = responder
     pending.held = undefined
+    if (rest.length + FRAME_HEAD > responder.connection.maxFrameBytes) {
+      refuse(pending.requester!, pending.correlation, tooLong('request', rest.length))
+      this.#settle(pending)
+      return
+    }
+    pending.responder = responder
     responder.used++
     writeForwarded(responder.connection.out, FrameType.REQUEST, this.#pending.correlationOf(pending), rest)
     responder.connection.touch()
@@ -305,4 +312,12 @@ function refuseNone(to: Connection, correlation: number, topic: string): void {
 
 function refuseLeaving(to: Connection, correlation: number): void {
   refuse(to, correlation, { code: 'ERR_AETHER_TRANSPORT_CLOSED', message: 'The broker is shutting down.' })
+}
+
+/** A client says in HELLO how long its frames may be; a longer one would end its connection. */
+function tooLong(what: string, bytes: number): { readonly code: string; readonly message: string } {
+  return {
+    code: 'ERR_AETHER_PAYLOAD_TOO_LARGE',
+    message: `A ${what} of ${bytes} bytes is longer than its receiver accepts: send less, or raise the maxFrameBytes of that client.`,
+  }
 }

@@ -8,6 +8,7 @@ import {
   writeRequest,
   writeServe,
 } from '@aether/wire'
+import { connect } from '@aether/wire/tcp'
 import { describe, expect, test } from 'vitest'
 import { cursorOf, type RawClient } from './raw-client.ts'
 import { brokers, until } from './running-broker.ts'
@@ -55,6 +56,51 @@ describe('request and reply', () => {
     const payload = new Uint8Array(1_000_000).map((_, index) => index)
     const reply = await asker.request('copy', payload)
     expect(Buffer.compare(reply.payload, payload)).toBe(0)
+  })
+
+  test('what is longer than its receiver accepts is refused to who asked, and ends no connection', async () => {
+    const broker = await start()
+    const small = await connect(broker.url, { maxFrameBytes: 70_000 })
+    const big = await client(broker)
+    await small.serve('small', () => bytes('fits'), { concurrency: 1 })
+    await big.serve('big', (request) => new Uint8Array(Number(request.text())))
+    const tooLarge = { code: 'ERR_AETHER_PAYLOAD_TOO_LARGE' }
+    // The second one has waited for the first one's credit.
+    const asked = [70_000, 70_000, 60_000].map((size) => big.request('small', new Uint8Array(size)))
+    expect(await Promise.allSettled(asked)).toMatchObject([
+      { reason: tooLarge },
+      { reason: tooLarge },
+      { status: 'fulfilled' },
+    ])
+    await expect(small.request('big', bytes('70000'))).rejects.toMatchObject(tooLarge)
+    // Type, correlation, status and headers of a REPLY take 8 bytes.
+    expect((await small.request('big', bytes(String(70_000 - 8)))).payload).toHaveLength(70_000 - 8)
+    await expect(small.request('big', bytes(String(70_000 - 7)))).rejects.toMatchObject(tooLarge)
+    expect(small.state).toMatchObject({ generation: 1 })
+    expect(broker.stats()).toMatchObject({ requestsPending: 0, broken: 0 })
+    await small.close()
+  })
+
+  test('a request that waited for credit and fits nobody lets those behind it go', async () => {
+    const broker = await start()
+    const small = await connect(broker.url, { maxFrameBytes: 70_000 })
+    const asker = await client(broker)
+    let go!: () => void
+    const gate = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    await small.serve('small', () => gate.then(() => bytes('fits')), { concurrency: 1 })
+    const asked = [1, 80_000, 80_000, 1].map((size) => asker.request('small', new Uint8Array(size)))
+    await until(() => broker.stats().requestsPending === 4)
+    go()
+    expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ])
+    expect(broker.stats()).toMatchObject({ requestsPending: 0 })
+    await small.close()
   })
 
   test('nobody serves', async () => {

@@ -278,9 +278,11 @@ export class Hub implements MemoryHub {
 /** Longer ones fire at once in Node; this one looks again. */
 const longestTimerMs = 2 ** 30
 
-/** What a remembered completion weighs. */
+/** What a remembered completion weighs, or the error of a last attempt: its body and its text, at two bytes a character. */
 function resultBytes(result: unknown): number {
-  return (result as Partial<CompleteEvent>).body?.byteLength ?? 0
+  const { body, error, message } = result as Partial<CompleteEvent> & { readonly message?: unknown }
+  const text: unknown = error === undefined ? message : error.message
+  return (body?.byteLength ?? 0) + (typeof text === 'string' ? 2 * text.length : 0)
 }
 
 /** The job of telling somebody of an event. */

@@ -28,6 +28,39 @@ describe('memory', () => {
     await transport.close()
   })
 
+  test.each([
+    ['bodies', (delivery: Delivery) => delivery.ack({ ...completeOf(delivery), body: new Uint8Array(400) })],
+    [
+      'texts of errors',
+      (delivery: Delivery) =>
+        delivery.ack({
+          ...completeOf(delivery),
+          status: 'failed',
+          error: { code: 'ERR_AETHER_TASK_FAILED', message: 'x'.repeat(200), retryable: false },
+        }),
+    ],
+    [
+      'texts of last attempts',
+      (delivery: Delivery) =>
+        delivery.release({
+          failed: true,
+          error: { code: 'ERR_AETHER_TASK_FAILED', message: 'x'.repeat(200), retryable: false },
+        }),
+    ],
+  ])('results weigh by their %s: past the limit the oldest is forgotten', async (_name, end) => {
+    const hub = createMemoryHub({ limits: { maxResultBytes: 1_000 } })
+    const transport = hub.transport()
+    const { events } = await startedPeer(transport)
+    await transport.consume(route, { workgroup: 'workers', credit: 4, leaseMs: 1_000 }, (d) => void end(d))
+    const tids = ['first', 'second', 'third']
+    for (const tid of tids) await transport.send(taskOf({ tid, attempts: 1 }))
+    await vi.waitFor(() => expect(events).toHaveLength(3))
+    await expect(transport.attach(route, 'first')).rejects.toMatchObject({ code: 'ERR_AETHER_TASK_UNKNOWN' })
+    await transport.attach(route, 'second')
+    await transport.attach(route, 'third')
+    await hub.close()
+  })
+
   test('what came before close still reaches the application', async () => {
     const transport = memory()
     const peer = await startedPeer(transport)

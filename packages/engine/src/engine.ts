@@ -1,4 +1,4 @@
-import { Consumer } from './consumer.ts'
+import { Consumer } from './dispatch/consumer.ts'
 import type {
   ConsumerSpec,
   DeadLetter,
@@ -14,20 +14,20 @@ import type {
   SettleResult,
   TaskSpec,
 } from './contract.ts'
-import { Dispatcher } from './dispatcher.ts'
-import type { Due } from './dispatcher.ts'
-import { endedByDeadline, endedByTtl, Endings } from './endings.ts'
+import { Dispatcher } from './dispatch/dispatcher.ts'
+import type { Due } from './dispatch/dispatcher.ts'
+import { endedByDeadline, endedByTtl, Endings } from './queues/endings.ts'
 import { EngineError } from './engine-error.ts'
 import { hashOf } from './hash-table.ts'
-import type { LeaseRecord } from './lease-record.ts'
+import type { LeaseRecord } from './queues/lease-record.ts'
 import { resolveOptions } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
-import { Owner } from './owner.ts'
-import type { Known, Route } from './route.ts'
-import { RouteTable } from './route-table.ts'
+import { Owner } from './dispatch/owner.ts'
+import type { Known, Route } from './queues/route.ts'
+import { RouteTable } from './queues/route-table.ts'
 import { engineStats } from './stats.ts'
 import { Tally } from './tally.ts'
-import { Entry, Task } from './task.ts'
+import { Entry, Task } from './queues/task.ts'
 import { TimingWheel } from './timing-wheel.ts'
 
 /** The commands. What a shell hands in (bodies, results, watchers, owners) passes through as it is, so here it is `unknown`. */

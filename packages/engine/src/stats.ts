@@ -1,5 +1,5 @@
 import type { EngineStats } from './contract.ts'
-import type { DeadLetters } from './dead-letters.ts'
+import type { DeadLetters } from './queues/dead-letters.ts'
 import type { Tally } from './tally.ts'
 
 interface Sizes {

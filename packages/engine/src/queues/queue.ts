@@ -1,4 +1,4 @@
-import type { Link } from './interest.ts'
+import type { Link } from '../dispatch/interest.ts'
 import type { Route } from './route.ts'
 import type { Entry } from './task.ts'
 

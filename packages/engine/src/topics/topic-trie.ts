@@ -1,4 +1,4 @@
-import { EngineError } from './engine-error.ts'
+import { EngineError } from '../engine-error.ts'
 import { MatchCache } from './match-cache.ts'
 import { isFilter } from './topic-names.ts'
 

@@ -1,4 +1,4 @@
-import type { DeadLetter } from './contract.ts'
+import type { DeadLetter } from '../contract.ts'
 
 interface Kept {
   readonly letter: DeadLetter<unknown>

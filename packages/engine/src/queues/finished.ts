@@ -1,5 +1,5 @@
-import type { Settlement } from './contract.ts'
-import type { HashNode } from './hash-table.ts'
+import type { Settlement } from '../contract.ts'
+import type { HashNode } from '../hash-table.ts'
 import type { Known, Union } from './route.ts'
 import type { Task } from './task.ts'
 

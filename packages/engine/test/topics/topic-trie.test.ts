@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { createTopicTrie } from '../src/index.ts'
+import { createTopicTrie } from '../../src/index.ts'
 
 describe('a trie of topic filters', () => {
   test.each([

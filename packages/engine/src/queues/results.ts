@@ -1,5 +1,5 @@
-import { slotMs } from './timing-wheel.ts'
-import type { Settlement } from './contract.ts'
+import { slotMs } from '../timing-wheel.ts'
+import type { Settlement } from '../contract.ts'
 import { Finished } from './finished.ts'
 import type { Task } from './task.ts'
 

@@ -1,5 +1,5 @@
 import type { Finished } from './finished.ts'
-import { HashTable } from './hash-table.ts'
+import { HashTable } from '../hash-table.ts'
 import { Queue } from './queue.ts'
 import type { Task } from './task.ts'
 

@@ -1,14 +1,14 @@
-import type { Effects, EngineReason, Outcome, RevokeReason, Settlement } from './contract.ts'
+import type { Effects, EngineReason, Outcome, RevokeReason, Settlement } from '../contract.ts'
 import { DeadLetters } from './dead-letters.ts'
-import type { Dispatcher, Due } from './dispatcher.ts'
+import type { Dispatcher, Due } from '../dispatch/dispatcher.ts'
 import type { Finished } from './finished.ts'
 import type { LeaseRecord } from './lease-record.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from '../options.ts'
 import { Results } from './results.ts'
 import type { RouteTable } from './route-table.ts'
-import type { Tally } from './tally.ts'
+import type { Tally } from '../tally.ts'
 import type { Entry, Task } from './task.ts'
-import type { TimingWheel } from './timing-wheel.ts'
+import type { TimingWheel } from '../timing-wheel.ts'
 
 /** What an entry ends with. */
 export interface Ending {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { MatchCache } from '../src/match-cache.ts'
+import { MatchCache } from '../../src/topics/match-cache.ts'
 
 test('what is asked for stays, what is not goes, and the size is bounded', () => {
   const cache = new MatchCache<number>(10)

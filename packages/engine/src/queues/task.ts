@@ -1,10 +1,10 @@
-import type { TaskSpec } from './contract.ts'
+import type { TaskSpec } from '../contract.ts'
 import type { Finished } from './finished.ts'
-import type { HashNode } from './hash-table.ts'
+import type { HashNode } from '../hash-table.ts'
 import type { LeaseRecord } from './lease-record.ts'
 import type { Queue } from './queue.ts'
 import type { Known, Route } from './route.ts'
-import { TimerNode } from './timing-wheel.ts'
+import { TimerNode } from '../timing-wheel.ts'
 
 const nobody: readonly unknown[] = []
 

@@ -1,8 +1,8 @@
-import type { Consumer } from './consumer.ts'
-import type { Lease } from './contract.ts'
-import type { HashNode } from './hash-table.ts'
+import type { Consumer } from '../dispatch/consumer.ts'
+import type { Lease } from '../contract.ts'
+import type { HashNode } from '../hash-table.ts'
 import type { Entry } from './task.ts'
-import { TimerNode } from './timing-wheel.ts'
+import { TimerNode } from '../timing-wheel.ts'
 
 /** One delivery: what the shell sees of it, and its own timer. A new one for each delivery, so that a shell may keep it. */
 export class LeaseRecord extends TimerNode implements Lease<unknown, unknown>, HashNode<LeaseRecord> {

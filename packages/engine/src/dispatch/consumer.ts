@@ -1,6 +1,6 @@
-import type { ConsumerSpec } from './contract.ts'
+import type { ConsumerSpec } from '../contract.ts'
 import type { Interest } from './interest.ts'
-import type { LeaseRecord } from './lease-record.ts'
+import type { LeaseRecord } from '../queues/lease-record.ts'
 import type { Owner, Pool } from './owner.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Queue } from './queue.ts'
+import type { Queue } from '../queues/queue.ts'
 import type { Selector } from './selector.ts'
 
 /** That an interest serves a queue; a place in the interest's ring while the queue has a backlog. */

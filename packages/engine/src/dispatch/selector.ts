@@ -1,5 +1,5 @@
 import type { Consumer } from './consumer.ts'
-import type { DispatchPolicy } from './contract.ts'
+import type { DispatchPolicy } from '../contract.ts'
 import { CreditBuckets } from './credit-buckets.ts'
 import { RandomChoice } from './random-choice.ts'
 import { RoundRobin } from './round-robin.ts'

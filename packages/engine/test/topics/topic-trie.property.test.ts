@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { createTopicTrie, isFilter, isTopic, matchFilter } from '../src/index.ts'
+import { createTopicTrie, isFilter, isTopic, matchFilter } from '../../src/index.ts'
 
 const level = fc.constantFrom('a', 'b', 'c', '', '$s')
 const topic = fc

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { hasWildcard, isFilter, isTopic } from '../src/topic-names.ts'
+import { hasWildcard, isFilter, isTopic } from '../../src/topics/topic-names.ts'
 
 test.each([
   'a',

@@ -1,13 +1,13 @@
 import type { Consumer } from './consumer.ts'
-import type { Effects } from './contract.ts'
-import { HashTable } from './hash-table.ts'
+import type { Effects } from '../contract.ts'
+import { HashTable } from '../hash-table.ts'
 import type { Interest } from './interest.ts'
-import { LeaseRecord } from './lease-record.ts'
+import { LeaseRecord } from '../queues/lease-record.ts'
 import type { Pool } from './owner.ts'
-import type { Queue } from './queue.ts'
-import type { Tally } from './tally.ts'
-import type { Entry, Task } from './task.ts'
-import type { TimingWheel } from './timing-wheel.ts'
+import type { Queue } from '../queues/queue.ts'
+import type { Tally } from '../tally.ts'
+import type { Entry, Task } from '../queues/task.ts'
+import type { TimingWheel } from '../timing-wheel.ts'
 
 export type Due = Task | Entry | LeaseRecord
 

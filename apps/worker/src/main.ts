@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 
-import { isAetherError } from '@aether/core'
+import { isAetherError, type Transport } from '@aether/core'
 import { tcp } from '@aether/transport-tcp'
 
 import { describeConfig, loadConfig } from './config/load-config.ts'
@@ -40,8 +40,10 @@ async function main(): Promise<void> {
 function run(config: WorkerConfig): void {
   const pino = serviceLogger({ level: config.logLevel, name: config.name })
   const logger = coreLogger(pino)
-  const transport = tcp({ url: config.url, ...(config.token === undefined ? {} : { token: config.token }) })
-  const service = createService({ config, transport, logger, onFailure: () => stop('lost connection', 1) })
+  const createTransport = (): Transport =>
+    tcp({ url: config.url, ...(config.token === undefined ? {} : { token: config.token }) })
+  const onFailure = (): void => stop('lost connection', 1)
+  const service = createService({ config, createTransport, logger, onFailure })
   let isStopping = false
 
   function stop(why: string, code: number): void {

@@ -5,6 +5,7 @@ import {
   AetherError,
   createAether,
   type HandleOptions,
+  isAetherError,
   type Logger,
   systemClock,
   type TaskDefinition,
@@ -15,13 +16,14 @@ import {
 
 import type { WorkerConfig } from '../config/settings.ts'
 import { type HandlerRegistry, loadHandlerModule } from '../handler-module.ts'
-import { type ConsumePath, consumePath } from './consume-path.ts'
+import { type ConsumePath, consumePath, type ConsumePathReport } from './consume-path.ts'
 import { type HttpServer, httpServer, type ServiceStatus } from './http-server.ts'
 import { type ServiceMetrics, serviceMetrics } from './metrics.ts'
 
 export interface ServiceOptions {
   readonly config: WorkerConfig
-  readonly transport: Transport
+  /** Makes a transport of its own for each try to connect: one that has given up is of no use any more. */
+  readonly createTransport: () => Transport
   readonly logger: Logger
   /** Called when the connection is lost for good: nothing will come through any more. */
   readonly onFailure: (error: AetherError) => void
@@ -30,66 +32,66 @@ export interface ServiceOptions {
 /** One worker process, without the process. */
 export interface Service {
   readonly status: ServiceStatus
-  /** Opens the HTTP port, loads the handlers, connects, and resolves with the HTTP URL when tasks come through. Closes everything when it fails. */
+  /**
+   * Opens the HTTP port, loads the handlers, connects, and resolves with the HTTP URL when tasks come through. A broker that cannot be reached is tried again
+   * until `drain`; any other failure closes everything.
+   */
   start(): Promise<string>
   /** Takes no more tasks, lets those in hand finish within `graceMs`, gives the rest back, and closes. Idempotent; also ends a start that is under way. */
   drain(): Promise<void>
 }
 
-interface Parts {
+/** What hangs on one transport. */
+interface Connection {
   readonly aether: Aether
   readonly worker: Worker
   readonly path: ConsumePath
+}
+
+/** What lasts as long as the process. */
+interface Surface {
   readonly http: HttpServer
   readonly metrics: ServiceMetrics
 }
 
-export function createService(options: ServiceOptions): Service {
-  const { config, logger } = options
-  const stopping = new AbortController()
-  let status: ServiceStatus = 'starting'
-  let draining: Promise<void> | undefined
-  const parts = assemble(options, () => status)
+interface Running {
+  status: ServiceStatus
+  connection: Connection
+  /** Aborted when it is told to stop. */
+  readonly signal: AbortSignal
+}
 
-  async function start(): Promise<string> {
-    const { signal } = stopping
-    const url = await parts.http.listen()
-    logger.info('http is up', { url })
-    for (const entry of config.handlers) {
-      const registry = observed(parts.worker, parts.metrics, config)
-      await loadHandlerModule(entry, registry, { logger, concurrency: config.concurrency })
-    }
-    signal.throwIfAborted()
-    await parts.aether.start({ signal })
-    await parts.worker.start({ signal })
-    await parts.path.start({ signal })
-    signal.throwIfAborted()
-    status = 'ready'
-    return url
-  }
+/** One call of `worker.handle`, to be made again on the worker of another connection. */
+type Registration = (worker: Worker) => void
+
+export function createService(options: ServiceOptions): Service {
+  const stopping = new AbortController()
+  const running: Running = { status: 'starting', connection: connect(options), signal: stopping.signal }
+  const surface = expose(options, running)
+  let draining: Promise<void> | undefined
 
   async function drain(): Promise<void> {
-    status = 'draining'
+    running.status = 'draining'
     stopping.abort(new AetherError('ERR_AETHER_WORKER_SHUTDOWN', 'the service was told to stop'))
+    const { graceMs } = options.config
     try {
-      await closeAll(parts, config.graceMs)
+      await closeAll([() => closeConnection(running.connection, graceMs), () => surface.http.close()])
     } finally {
-      status = 'closed'
+      running.status = 'closed'
     }
   }
 
   return {
     get status() {
-      return status
+      return running.status
     },
     async start() {
-      void watch(parts.aether, options)
       try {
-        return await start()
+        return await start(options, running, surface)
       } catch (error) {
         draining ??= drain()
         await draining.catch((failure: unknown) =>
-          logger.warn('closing after a failed start', { error: failure }),
+          options.logger.warn('closing after a failed start', { error: failure }),
         )
         throw error
       }
@@ -101,10 +103,51 @@ export function createService(options: ServiceOptions): Service {
   }
 }
 
-function assemble(options: ServiceOptions, status: () => ServiceStatus): Parts {
+async function start(options: ServiceOptions, running: Running, surface: Surface): Promise<string> {
   const { config, logger } = options
+  const { signal } = running
+  const url = await surface.http.listen()
+  logger.info('http is up', { url })
+  const registrations: Registration[] = []
+  for (const entry of config.handlers) {
+    const registry = observed(running.connection.worker, registrations, surface.metrics, config)
+    await loadHandlerModule(entry, registry, { logger, concurrency: config.concurrency })
+  }
+  signal.throwIfAborted()
+  await reach(options, running, registrations)
+  await running.connection.worker.start({ signal })
+  await running.connection.path.start({ signal })
+  signal.throwIfAborted()
+  running.status = 'ready'
+  return url
+}
+
+/** Connects, however long the broker is not there yet: services start in any order. */
+async function reach(
+  options: ServiceOptions,
+  running: Running,
+  registrations: readonly Registration[],
+): Promise<void> {
+  const { signal } = running
+  for (;;) {
+    void watch(running, options)
+    try {
+      return await running.connection.aether.start({ signal })
+    } catch (error) {
+      if (signal.aborted || !isUnreachable(error)) throw error
+      const { message, code } = error
+      options.logger.warn('the broker cannot be reached yet: trying on', { error: message, code })
+    }
+    await closeConnection(running.connection, 0)
+    signal.throwIfAborted()
+    running.connection = connect(options)
+    for (const register of registrations) register(running.connection.worker)
+  }
+}
+
+function connect({ config, logger, createTransport }: ServiceOptions): Connection {
   const { union, name, workgroup, concurrency, graceMs } = config
-  const aether = createAether({ union, name, host: hostname(), transport: options.transport, logger })
+  const aether = createAether({ union, name, host: hostname(), transport: createTransport(), logger })
   const worker = aether.worker({ name, workgroup, concurrency, graceMs })
   const path = consumePath(aether, {
     clock: systemClock,
@@ -112,30 +155,38 @@ function assemble(options: ServiceOptions, status: () => ServiceStatus): Parts {
     intervalMs: config.probeIntervalMs,
     timeoutMs: config.probeTimeoutMs,
   })
+  return { aether, worker, path }
+}
+
+function expose(options: ServiceOptions, running: Running): Surface {
+  const { config, logger } = options
+  const consumePath = (): ConsumePathReport => running.connection.path.report()
   const metrics = serviceMetrics({
-    transportState: () => aether.state.status,
-    isHealthy: () => path.report().isHealthy,
+    transportState: () => running.connection.aether.state.status,
+    isHealthy: () => consumePath().isHealthy,
   })
-  const http = httpServer({
-    host: config.httpHost,
-    port: config.httpPort,
-    logger,
-    registry: metrics.registry,
-    consumePath: () => path.report(),
-    status,
-  })
-  return { aether, worker, path, http, metrics }
+  const { httpHost: host, httpPort: port } = config
+  const status = (): ServiceStatus => running.status
+  const http = httpServer({ host, port, logger, registry: metrics.registry, consumePath, status })
+  return { http, metrics }
+}
+
+/** Nobody answers there, or not in time: that may pass. What a broker refuses does not. */
+function isUnreachable(error: unknown): error is AetherError {
+  return (
+    isAetherError(error) &&
+    (error.code === 'ERR_AETHER_CONNECT_TIMEOUT' || error.code === 'ERR_AETHER_CONNECT_FAILED')
+  )
+}
+
+function closeConnection({ aether, worker, path }: Connection, graceMs: number): Promise<void> {
+  return closeAll([() => worker.drain({ graceMs }), () => path.close(), () => aether.close()])
 }
 
 /** Health stays true until the last task is done, and the port answers to the very end. One failure keeps no other part open. */
-async function closeAll(parts: Parts, graceMs: number): Promise<void> {
+async function closeAll(steps: readonly (() => Promise<void>)[]): Promise<void> {
   const failures: unknown[] = []
-  for (const step of [
-    () => parts.worker.drain({ graceMs }),
-    () => parts.path.close(),
-    () => parts.aether.close(),
-    () => parts.http.close(),
-  ]) {
+  for (const step of steps) {
     try {
       await step()
     } catch (error) {
@@ -146,7 +197,12 @@ async function closeAll(parts: Parts, graceMs: number): Promise<void> {
 }
 
 /** The worker as a handler module sees it: with the service's settings where the module says nothing, each attempt counted. */
-function observed(worker: Worker, metrics: ServiceMetrics, config: WorkerConfig): HandlerRegistry {
+function observed(
+  worker: Worker,
+  registrations: Registration[],
+  metrics: ServiceMetrics,
+  config: WorkerConfig,
+): HandlerRegistry {
   const defaults: HandleOptions = {
     context: config.context,
     ...(config.leaseMs === undefined ? {} : { leaseMs: config.leaseMs }),
@@ -155,14 +211,16 @@ function observed(worker: Worker, metrics: ServiceMetrics, config: WorkerConfig)
     handle<D extends TaskDefinition>(definition: D, handler: TaskHandler<D>, options?: HandleOptions) {
       const counted: TaskHandler<D> = (input, ctx) =>
         metrics.observe(definition, ctx, () => handler(input, ctx))
-      worker.handle(definition, counted, { ...defaults, ...options })
+      const register: Registration = (on) => void on.handle(definition, counted, { ...defaults, ...options })
+      register(worker)
+      registrations.push(register)
     },
   }
 }
 
 /** Logs each change of the connection, until it is closed. */
-async function watch(aether: Aether, { logger, onFailure }: ServiceOptions): Promise<void> {
-  for await (const { state } of aether.states()) {
+async function watch(running: Running, { logger, onFailure }: ServiceOptions): Promise<void> {
+  for await (const { state } of running.connection.aether.states()) {
     if (state.status === 'reconnecting') {
       logger.warn('reconnecting to the broker', {
         attempt: state.attempt,
@@ -170,6 +228,8 @@ async function watch(aether: Aether, { logger, onFailure }: ServiceOptions): Pro
         code: state.error.code,
       })
     } else if (state.status === 'failed') {
+      // A connection that never was is for `start` to tell.
+      if (running.status === 'starting') continue
       logger.error('the connection is lost for good', { error: state.error.message, code: state.error.code })
       onFailure(state.error)
     } else {

@@ -35,6 +35,8 @@ const revokeCodes: Readonly<Record<RevokeReason, number>> = {
   deadline: RevokeCode.deadline,
 }
 const empty = new Uint8Array(0)
+/** Of a COMPLETE, its type included. */
+const FIELDS_BYTES = 11
 
 /** Turns what the engine decides into frames. */
 export class TaskEffects implements Effects<Uint8Array, Uint8Array, Watcher, Connection> {
@@ -80,7 +82,11 @@ export class TaskEffects implements Effects<Uint8Array, Uint8Array, Watcher, Con
     if (connection.tasks?.watchers.delete(watcher) !== true) return
     const { outcome, reason, attempt } = settlement
     const code = reason === undefined ? Reason.worker : reasonCodes[reason]
-    writeComplete(connection.out, watcher.id, outcomeCodes[outcome], code, attempt, blockOf(settlement))
+    const block = blockOf(settlement)
+    if (block.length + FIELDS_BYTES <= connection.maxFrameBytes)
+      writeComplete(connection.out, watcher.id, outcomeCodes[outcome], code, attempt, block)
+    else
+      writeComplete(connection.out, watcher.id, OutcomeCode.failed, code, attempt, tooLong(settlement, block))
     connection.touch()
   }
 
@@ -101,5 +107,12 @@ function blockOf(settlement: Settlement<Uint8Array>): Uint8Array {
   if (settlement.reason === 'attempts-exhausted' && lastError instanceof Uint8Array) return lastError
   const headers =
     cancelReason === undefined || cancelReason === '' ? { w: workgroup } : { w: workgroup, m: cancelReason }
+  return encodeCompleteBlock({ codec: 0, headers, body: empty })
+}
+
+/** A result longer than its caller accepts would end the caller's connection; it is told why it does not get it. */
+function tooLong(settlement: Settlement<Uint8Array>, block: Uint8Array): Uint8Array {
+  const m = `The task ended as ${settlement.outcome}, with a result of ${block.length} bytes, which is longer than this client accepts: raise its maxFrameBytes (maxPayloadBytes of the TCP transport).`
+  const headers = { w: settlement.workgroup, e: 'ERR_AETHER_PAYLOAD_TOO_LARGE', m }
   return encodeCompleteBlock({ codec: 0, headers, body: empty })
 }

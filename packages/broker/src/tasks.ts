@@ -135,6 +135,9 @@ export class Tasks {
     const { filter, workgroup, credit, leaseMs, pool } = consume
     if (!isFilter(filter) || filter.startsWith('$')) return commands.refuse(from, invalidTopic(filter))
     if (!isTaskName(workgroup)) return commands.refuse(from, invalidName('Workgroup', workgroup))
+    if (from.maxFrameBytes < this.#limits.maxFrameBytes) {
+      return commands.refuse(from, framesTooShort(from.maxFrameBytes, this.#limits.maxFrameBytes))
+    }
     const state = stateOf(from)
     if (state.consumers.has(consume.consumer)) {
       return commands.refuse(from, {
@@ -185,7 +188,7 @@ export class Tasks {
       for (const watcher of watchers) {
         const { connection } = watcher
         // Progress is worth less than the memory that a stuck caller would take; its result comes all the same.
-        if (connection.congested) {
+        if (connection.congested || block.length + FIELDS_ROOM > connection.maxFrameBytes) {
           this.#host.stalls.miss(connection, 1)
           continue
         }
@@ -336,6 +339,14 @@ function routeOf(from: Connection, routeId: number): string {
 
 function unknownTask(tid: string, what: string): CommandProblem {
   return { code: 'ERR_AETHER_TASK_UNKNOWN', message: `Task ${tid} ${what}.` }
+}
+
+/** A task longer than its worker accepts would end the worker's connection, again and again. */
+function framesTooShort(bytes: number, limit: number): CommandProblem {
+  return {
+    code: 'ERR_AETHER_OPTIONS_INVALID',
+    message: `This client accepts frames of ${bytes} bytes, and the tasks of this broker may take ${limit}: raise its maxFrameBytes (maxPayloadBytes of the TCP transport), or lower maxPayloadBytes of the broker.`,
+  }
 }
 
 function sendProblem(result: SendResult, route: string, workgroup: string): CommandProblem {

@@ -9,7 +9,7 @@ export interface TcpOptions {
   readonly token?: string
   /** For `tls://` URLs. */
   readonly tls?: TlsOptions
-  /** Largest body carried: not over the broker's own limit. @default 1_048_576 */
+  /** Largest body carried: not over the broker's own limit; for workers, not under it either. @default 1_048_576 */
   readonly maxPayloadBytes?: number
   /** How long `start`, and a call that waits for a connection, may wait. @default 10_000 */
   readonly connectTimeoutMs?: number

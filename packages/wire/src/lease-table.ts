@@ -7,6 +7,9 @@ import { IdTable } from './id-table.ts'
 import { type Lease, LeaseWaiter } from './lease.ts'
 import { RevokeReason } from './protocol.ts'
 
+/** A broker refuses a block that would not fit the frame in which it is passed on; here that is known before a lease is settled for it. */
+const BLOCK_ROOM = 80
+
 /** What the promises of leases reject with, made of what went wrong. */
 export type ErrorMapper = (error: unknown) => Error
 
@@ -38,7 +41,7 @@ export class LeaseTable {
 
   report(lease: Lease, status: StatusFields): Promise<void> {
     try {
-      this.#connection.checkSize(16, status.headers, status.body.length)
+      this.#connection.checkSize(BLOCK_ROOM, status.headers, status.body.length)
       writeReport(this.#connection.writer, lease.id, status)
     } catch (error) {
       return Promise.reject(this.mapError(error))
@@ -48,7 +51,7 @@ export class LeaseTable {
 
   ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
     try {
-      this.#connection.checkSize(12, complete.headers, complete.body.length)
+      this.#connection.checkSize(BLOCK_ROOM, complete.headers, complete.body.length)
       writeAck(this.#connection.writer, lease.id, outcome, deadLetter, complete)
     } catch (error) {
       return Promise.reject(this.mapError(error))
@@ -58,7 +61,7 @@ export class LeaseTable {
 
   release(lease: Lease, delayMs: number, failed: boolean, error: CompleteFields): Promise<void> {
     try {
-      this.#connection.checkSize(16, error.headers, error.body.length)
+      this.#connection.checkSize(BLOCK_ROOM, error.headers, error.body.length)
       writeRelease(this.#connection.writer, lease.id, delayMs, failed, error)
     } catch (cause) {
       return Promise.reject(this.mapError(cause))

@@ -251,7 +251,7 @@ export class BrokerCore implements ConnectionHost {
 
   /** Nothing runs and nobody waits for a reply. */
   get isQuiet(): boolean {
-    return this.engine.stats().leased === 0 && this.#requests.pending === 0
+    return this.engine.stats().leased === 0 && this.#requests.awaited === 0
   }
 
   /** Ends every connection; resolves when the last socket is closed. */

@@ -43,6 +43,11 @@ export class PendingRequests {
     return this.#all.length - this.#free.length
   }
 
+  /** Those whose requester is connected. Looks at all. */
+  awaited(): number {
+    return this.#all.filter(({ requester }) => requester?.ended === false).length
+  }
+
   /** Undefined when there are too many. */
   take(): PendingRequest | undefined {
     const used = this.#free.pop()

@@ -70,6 +70,11 @@ export class Requests {
     return this.#pending.size
   }
 
+  /** Those whose requester is still there to hear the reply. */
+  get awaited(): number {
+    return this.#pending.awaited()
+  }
+
   /** REQUEST */
   request(from: Connection, bytes: Uint8Array, start: number, end: number): void {
     const request = this.#request

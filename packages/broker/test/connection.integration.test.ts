@@ -4,6 +4,8 @@ import {
   readWelcome,
   writePing,
   writePublishNamed,
+  writeRequest,
+  writeServe,
   writeSubscribe,
 } from '@aether/wire'
 import { connect } from '@aether/wire/tcp'
@@ -223,6 +225,24 @@ describe('heartbeats', () => {
 })
 
 describe('draining', () => {
+  test('does not wait for a reply to one that is gone', async () => {
+    const broker = await start()
+    const [server, asker] = [await raw(broker), await raw(broker)]
+    await server.command((writer) => writeServe(writer, 'slow', 1))
+    asker.send((writer) => {
+      writeRequest(writer, 1, 60_000, 0, 'slow', undefined, new Uint8Array(0))
+      writeRequest(writer, 2, 60_000, 0, 'slow', undefined, new Uint8Array(0))
+    })
+    await server.next(FrameType.REQUEST)
+    const begun = performance.now()
+    const drained = broker.drain({ graceMs: 30_000 })
+    await server.next(FrameType.GOODBYE)
+    expect(broker.state.status).toBe('closing')
+    asker.close()
+    await drained
+    expect(performance.now() - begun).toBeLessThan(10_000)
+  })
+
   test('says GOODBYE, refuses newcomers and ends', async () => {
     const broker = await start()
     const client = await raw(broker)

@@ -1,6 +1,16 @@
+import { createBroker } from '@aether/broker'
 import { AetherError } from '@aether/core'
 import { describe, expect, it } from 'vitest'
 import { tcp, tcpCapabilities, type TcpOptions } from '../src/index.ts'
+
+const silent = (): void => undefined
+const host = {
+  union: 'u',
+  client: 'c',
+  host: 'h',
+  onEvent: silent,
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+}
 
 describe('tcp', () => {
   it('declares its capabilities, with its own payload limit', () => {
@@ -27,17 +37,38 @@ describe('tcp', () => {
   })
 
   it('fails to start where nobody listens, with an error of core', async () => {
-    const silent = (): void => undefined
     const transport = tcp({ url: 'aether://127.0.0.1:1', connectTimeoutMs: 50 })
-    const host = {
-      union: 'u',
-      client: 'c',
-      host: 'h',
-      onEvent: silent,
-      logger: { debug: silent, info: silent, warn: silent, error: silent },
-    }
     await expect(transport.start(host)).rejects.toBeInstanceOf(AetherError)
     expect(transport.state).toMatchObject({ status: 'failed', error: { code: 'ERR_AETHER_CONNECT_FAILED' } })
     await transport.close()
+  })
+
+  it('says its token to a broker that asks for one, and fails at once with another', async () => {
+    await using broker = createBroker({ port: 0, token: 'secret' })
+    await broker.start()
+    const right = tcp({ url: broker.url, token: 'secret' })
+    await right.start(host)
+    await right.close()
+    const wrong = tcp({ url: broker.url, token: 'old' })
+    await expect(wrong.start(host)).rejects.toMatchObject({ code: 'ERR_AETHER_TOKEN_REFUSED' })
+    expect(wrong.state).toMatchObject({ status: 'failed', error: { code: 'ERR_AETHER_TOKEN_REFUSED' } })
+    await wrong.close()
+  })
+
+  it('tells a worker that carries less than its broker', async () => {
+    await using broker = createBroker({ port: 0, maxPayloadBytes: 4_194_304 })
+    await broker.start()
+    const route = { union: 'u', job: 'j', task: 't', context: 'x' }
+    const consume = { workgroup: 'workers', credit: 1, leaseMs: 1_000 }
+    const short = tcp({ url: broker.url })
+    await short.start(host)
+    await expect(short.consume(route, consume, silent)).rejects.toMatchObject({
+      code: 'ERR_AETHER_OPTIONS_INVALID',
+      message: expect.stringContaining('maxPayloadBytes'),
+    })
+    const long = tcp({ url: broker.url, maxPayloadBytes: 4_194_304 })
+    await long.start(host)
+    await long.consume(route, consume, silent)
+    await Promise.all([short.close(), long.close()])
   })
 })

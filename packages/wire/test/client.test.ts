@@ -247,7 +247,13 @@ describe('pub/sub', () => {
     expect(await read(oldest, 2)).toEqual(['2', '3'])
     expect(await read(newest, 2)).toEqual(['1', '2'])
     expect([oldest.dropped, newest.dropped]).toEqual([1, 1])
-    expect((await rejection(read(ending, 3))).code).toBe('ERR_AETHER_SUBSCRIPTION_OVERFLOW')
+    const rest: string[] = []
+    const reading = (async () => {
+      for await (const message of ending) rest.push(message.text())
+    })()
+    expect((await rejection(reading)).code).toBe('ERR_AETHER_SUBSCRIPTION_OVERFLOW')
+    expect([rest, ending.dropped]).toEqual([['1', '2'], 1])
+    expect(await ending[Symbol.asyncIterator]().next()).toMatchObject({ done: true })
   })
 
   it('bounds the bytes that wait too', async () => {

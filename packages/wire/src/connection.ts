@@ -174,6 +174,15 @@ export class Connection implements FrameHandler {
     return this.#closing.finally(() => signal.removeEventListener('abort', hurry))
   }
 
+  /** Throws `ERR_AETHER_QUEUE_FULL` where the stream takes nothing and too much waits for it already. */
+  checkRoom(): void {
+    const limit = this.#options.maxOutboundBytes
+    if (!this.#outbound.blocked || this.writer.pendingBytes <= limit) return
+    throw new WireError('ERR_AETHER_QUEUE_FULL', `More than ${limit} bytes wait to be sent.`, {
+      retryable: true,
+    })
+  }
+
   /** Throws `ERR_AETHER_PAYLOAD_TOO_LARGE` where the broker would not take a frame. */
   checkSize(headBytes: number, headers: HeadersInput, payloadBytes: number): void {
     const limit = this.maxPayloadBytes

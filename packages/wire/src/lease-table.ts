@@ -41,6 +41,7 @@ export class LeaseTable {
 
   report(lease: Lease, status: StatusFields): Promise<void> {
     try {
+      this.#connection.checkRoom()
       this.#connection.checkSize(BLOCK_ROOM, status.headers, status.body.length)
       writeReport(this.#connection.writer, lease.id, status)
     } catch (error) {

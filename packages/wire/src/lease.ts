@@ -67,7 +67,7 @@ export class Lease {
     return this.#open ? this.#table.renew(this) : this.#refused()
   }
 
-  /** Sends progress; resolves when the broker has it. `ERR_AETHER_LEASE_LOST`. */
+  /** Sends progress; resolves when the broker has it. `ERR_AETHER_LEASE_LOST`, `ERR_AETHER_QUEUE_FULL`. */
   report(status: StatusFields): Promise<void> {
     return this.#open ? this.#table.report(this, status) : this.#refused()
   }

@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly backoff?: Backoff
   /** How long `close` waits for what was written to go. @default 1_000 */
   readonly closeTimeoutMs?: number
-  /** Bytes held for a connection that is slow or away; past it `publish` throws `ERR_AETHER_QUEUE_FULL`. @default 67_108_864 */
+  /** Bytes held for a connection that is slow or away; past it `publish`, requests and reports fail with `ERR_AETHER_QUEUE_FULL`. @default 67_108_864 */
   readonly maxOutboundBytes?: number
   /** Past it `publish` returns false: time to wait for `drained`. @default 1_048_576 */
   readonly highWaterBytes?: number

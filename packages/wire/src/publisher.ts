@@ -116,9 +116,8 @@ export class Publisher {
 
   /** While the stream is blocked: whether to go on all the same. Throws when too much waits already. */
   #hasRoom(): boolean {
-    const pending = this.#connection.writer.pendingBytes
-    if (pending > this.#options.maxOutboundBytes) throw this.#full()
-    return pending < this.#options.highWaterBytes
+    this.#connection.checkRoom()
+    return this.#connection.writer.pendingBytes < this.#options.highWaterBytes
   }
 
   #full(): WireError {

@@ -151,6 +151,7 @@ export class Requester {
         { retryable: true },
       )
     }
+    this.#connection.checkRoom()
     this.#connection.checkSize(15 + 3 * topic.length, headers, payload.length)
   }
 

@@ -5,6 +5,7 @@ import {
   type ConnectionState,
   createClient,
   FrameType,
+  FrameWriter,
   type Lease,
   Outcome,
   Reason,
@@ -25,6 +26,7 @@ import {
   writeRequest,
   writeRevoke,
   writeRoute,
+  writeSend,
   writeTopic,
   type SendWaiter,
   type TaskSend,
@@ -314,6 +316,54 @@ describe('pub/sub', () => {
     broker.last.stream.handlers!.onDrain()
     await waiting
     expect(client.publish('a', payload)).toBe(true)
+  })
+
+  it('refuses requests and progress too while more waits than may, and takes the end of a task all the same', async () => {
+    const { broker, client } = await started({}, { maxOutboundBytes: 10_000 })
+    const tasks = client.tasks<string>({ onStatus: () => {}, onComplete: () => {}, onLost: () => {} })
+    const leases: Lease[] = []
+    await tasks.consume({ filter: 'u/j/t/x', workgroup: 'w', credit: 1, leaseMs: 1_000 }, (lease) =>
+      leases.push(lease),
+    )
+    const taskBlock = new FrameWriter()
+    const fields = {
+      tid: 't',
+      workgroup: 'w',
+      waitForWorkers: true,
+      priority: 0,
+      attempts: 1,
+      ttlMs: 0,
+      delayMs: 0,
+    }
+    writeSend(taskBlock, 1, 0, 0, { ...fields, codec: 0, headers: undefined, body: new Uint8Array(0) })
+    const frame = Buffer.concat(taskBlock.take())
+    broker.last.say((writer) => {
+      writeRoute(writer, 1, 'u/j/t/x')
+      writeDeliver(writer, 1, 70, 1, 500, 1, frame.subarray(17))
+    })
+    broker.last.stream.takesMore = false
+    client.publish('a', new Uint8Array(1))
+    await vi.waitFor(() => expect(broker.last.of(FrameType.PUBLISH_NAMED)).toHaveLength(1))
+    const body = new Uint8Array(3_000)
+    const status = { status: 1, progress: 1, seq: 1, codec: 3, headers: undefined, body }
+    const calls = Array.from({ length: 100 }, () => [
+      leases[0]!.report(status),
+      client.request('a', body),
+    ]).flat()
+    const codes = calls.map((call) =>
+      call.then(
+        () => 'done',
+        (error: WireError) => error.code,
+      ),
+    )
+    const ending = leases[0]!.ack(Outcome.succeed, { codec: 3, headers: undefined, body }, false)
+    broker.last.stream.takesMore = true
+    broker.last.stream.handlers!.onDrain()
+    await ending
+    broker.last.lose()
+    const seen = await Promise.all(codes)
+    expect(seen.filter((code) => code === 'ERR_AETHER_QUEUE_FULL')).toHaveLength(196)
+    expect(seen.filter((code) => code === 'done')).toHaveLength(2)
   })
 
   it.each(['', 'a b', 'a/+', '#', 'a\u0000', '$broker/x', '\ud800', 'x'.repeat(20_000)])(

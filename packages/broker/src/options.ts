@@ -86,7 +86,8 @@ const ranges = {
   maxConnections: [1, 1_000_000],
   handshakeTimeoutMs: [1, 600_000],
   heartbeatMs: [10, 3_600_000],
-  maxTopics: [0, 16_777_216],
+  // No client keeps more.
+  maxTopics: [0, 1_000_000],
   maxSubscriptions: [1, 1_000_000],
   maxRequests: [1, 1_048_576],
   maxRequestTimeoutMs: [1, 3_600_000],

@@ -9,6 +9,7 @@ test.each([
   [{ host: '' }, 'host'],
   [{ host: 7 }, 'host'],
   [{ name: 'x'.repeat(256) }, 'name'],
+  [{ maxTopics: 1_000_001 }, 'maxTopics'],
   [{ token: 7 }, 'token'],
   [{ token: 'ü'.repeat(32_768) }, 'token'],
   [{ maxPayloadBytes: 0 }, 'maxPayloadBytes'],

@@ -69,8 +69,7 @@ export class Pubsub {
 
   topicRequest(from: Connection, bytes: Uint8Array, start: number, end: number): void {
     const topic = readName(this.#cursor.reset(bytes, start, end))
-    // Those of the broker too: they are asked for, never published.
-    if (!isTopic(topic)) throw invalidTopic(topic)
+    if (!isOpen(topic) || !isTopic(topic)) throw invalidTopic(topic)
     this.#host.topics.request(topic, from)
   }
 

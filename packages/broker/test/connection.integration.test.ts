@@ -7,6 +7,7 @@ import {
   writeRequest,
   writeServe,
   writeSubscribe,
+  writeTopicRequest,
 } from '@aether/wire'
 import { connect } from '@aether/wire/tcp'
 import { describe, expect, test } from 'vitest'
@@ -177,6 +178,14 @@ describe('broken frames', () => {
       expect(await client.failure()).toMatchObject({ code: 'ERR_AETHER_TOPIC_INVALID' })
     },
   )
+
+  test.each(['a b', 'a/#', '', '$broker/stats'])('an illegal topic %j gets no id', async (topic) => {
+    const broker = await start()
+    const client = await raw(broker)
+    client.send((writer) => writeTopicRequest(writer, topic))
+    expect(await client.failure()).toMatchObject({ code: 'ERR_AETHER_TOPIC_INVALID' })
+    expect(broker.stats()).toMatchObject({ topics: 0 })
+  })
 
   test.each(['a b', 'a+', '#/a', '', '$broker/stats'])(
     'an illegal filter %j is refused, and the connection goes on',

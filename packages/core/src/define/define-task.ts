@@ -1,6 +1,7 @@
 import { checkFunction, checkInteger, checkKeys, checkMs, optionsInvalid } from '../app/check-options.ts'
 import { checkName } from '../topic/names.ts'
 import { exponential } from './backoff.ts'
+import { defaultPriority } from './default-priority.ts'
 import type { Schema, TaskDefinition, TaskDefinitionOptions } from './task-definition.ts'
 
 const where = 'defineTask'
@@ -58,7 +59,7 @@ export function defineTask<
     ttlMs: checkMs(where, 'ttlMs', options.ttlMs ?? 0, 0),
     attempts: checkInteger(where, 'attempts', options.attempts ?? 3, 1, 1_000),
     backoff,
-    priority: checkInteger(where, 'priority', options.priority ?? 4, 0, 9),
+    priority: checkInteger(where, 'priority', options.priority ?? defaultPriority, 0, 9),
     leaseMs: checkMs(where, 'leaseMs', options.leaseMs ?? 30_000, 100),
     codec,
   })

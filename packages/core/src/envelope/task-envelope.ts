@@ -1,4 +1,4 @@
-import { defaultPriority } from '../lease/check-input.ts'
+import { defaultPriority } from '../define/default-priority.ts'
 import type { Offer } from '../lease/relay.ts'
 import type { Route, TaskMessage } from '../transport.ts'
 import { codecField, codecOf } from './codec-name.ts'

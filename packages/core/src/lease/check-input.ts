@@ -1,10 +1,8 @@
+import { defaultPriority } from '../define/default-priority.ts'
 import { AetherError } from '../errors.ts'
 import { checkName } from '../topic/names.ts'
 import { checkRoute } from '../topic/topic.ts'
 import type { AetherEvent, CodecName, ConsumeOptions, EventFilter, Route, TaskMessage } from '../transport.ts'
-
-/** What a task has that asks for no priority; all a transport without priorities takes. */
-export const defaultPriority = 4
 
 const codecs: ReadonlySet<string> = new Set<CodecName>(['json', 'msgpack', 'raw'])
 

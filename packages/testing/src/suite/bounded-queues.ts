@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { expectCode } from './expectations.ts'
 import { ackSoon, routeOf, taskOf } from './messages.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers, sharedQueue } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const boundedQueues: Suite = {
@@ -10,12 +10,12 @@ export const boundedQueues: Suite = {
   cases: [
     {
       name: 'a full queue refuses with ERR_AETHER_QUEUE_FULL, keeps what it took, and takes again when there is room',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: refusesWhenFull,
     },
     {
       name: 'one full queue does not close another',
-      requires: nativeRedelivery,
+      requires: sharedQueue,
       async run(context) {
         await context.environment({ maxQueued: 2 })
         const { transport } = await context.peer()

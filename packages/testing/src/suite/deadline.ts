@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { completeOf, routeOf, taskOf } from './messages.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const deadline: Suite = {
@@ -11,22 +11,22 @@ export const deadline: Suite = {
   cases: [
     {
       name: 'a queued task past its deadline ends as expired',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: expiresQueued,
     },
     {
       name: 'a running task past its deadline is revoked and ends as expired',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: expiresRunning,
     },
     {
       name: 'a task that waits longer than its time to live ends as expired',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: outlivesQueue,
     },
     {
       name: 'time to live does not end a task that has begun',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: sparesRunning,
     },
   ],

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { holds } from './expectations.ts'
 import { completeOf, jsonBody, newTid, readJson, routeOf, taskOf } from './messages.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers, sharedQueue } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const dedup: Suite = {
@@ -10,7 +10,7 @@ export const dedup: Suite = {
   cases: [
     {
       name: 'a tid that is queued or running is not started again, and both callers have their answer',
-      requires: nativeRedelivery,
+      requires: sharedQueue,
       run: joinsLive,
     },
     {
@@ -20,12 +20,12 @@ export const dedup: Suite = {
     },
     {
       name: 'many sends of one tid at once make one task',
-      requires: nativeRedelivery,
+      requires: sharedQueue,
       run: joinsConcurrent,
     },
     {
       name: 'the same tid in another union is another task',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: keepsUnionsApart,
     },
   ],

@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { completeOf, jsonBody, progressOf, readJson, routeOf, taskOf } from './messages.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 const shortLeaseMs = 400
@@ -14,38 +14,38 @@ export const leases: Suite = {
   cases: [
     {
       name: 'a lease that is not renewed ends, its worker is told, and the task goes on under the next attempt',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: expires,
     },
-    { name: 'renewing holds a lease', requires: nativeRedelivery, run: renews },
+    { name: 'renewing holds a lease', requires: redelivers, run: renews },
     {
       name: 'a lost lease can neither renew, report, release nor ack',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: refusesStale,
     },
     {
       name: 'onRevoke registered after the loss is called at once',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: tellsLate,
     },
     {
       name: 'a lost lease gives its credit back',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: freesCredit,
     },
     {
       name: 'leases return at once when their transport closes',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: returnsOnClose,
     },
     {
       name: 'losing the lease counts as an attempt: past the last the task fails',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: exhausts,
     },
     {
       name: 'a delivery is settled once',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: settlesOnce,
     },
   ],

@@ -7,7 +7,7 @@ import { bounded, expectCode, holds, observed } from './expectations.ts'
 import { ackSoon, completeOf, routeOf, taskOf } from './messages.ts'
 import type { Peer } from './peer.ts'
 import { generationOf, linkOf, patienceMs, publishOnline } from './links.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 const faults = ['link'] as const
@@ -23,7 +23,7 @@ export const reconnection: Suite = {
     {
       name: 'a worker that is cut off loses its leases, and the task goes on elsewhere',
       faults,
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: workerLosesLeases,
     },
     {

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { expectCode, holds } from './expectations.ts'
 import { completeOf, routeOf, taskOf } from './messages.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const release: Suite = {
@@ -10,18 +10,18 @@ export const release: Suite = {
   cases: [
     {
       name: 'what is given back is delivered again, and does not count as failed',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: returnsUncounted,
     },
-    { name: 'a failed attempt is tried again until the last', requires: nativeRedelivery, run: retries },
+    { name: 'a failed attempt is tried again until the last', requires: redelivers, run: retries },
     {
       name: 'the next attempt waits for its delay, and lets others pass',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: backsOff,
     },
     {
       name: 'the next attempt may go to another worker',
-      requires: nativeRedelivery,
+      requires: redelivers,
       run: movesOn,
     },
   ],

@@ -55,6 +55,9 @@ export function isApplicable(
   return isDeclared && (suiteCase.faults ?? []).every((fault) => faults.includes(fault))
 }
 
-/** Requirement of the cases that speak of leases: the engine itself redelivers. */
-export const nativeRedelivery: Requirement = (capabilities) =>
-  capabilities.redelivery === 'native' && capabilities.delivery === 'at-least-once'
+/** Requirement of the cases that speak of leases: what was lost is delivered again, by the engine or by the lease layer. */
+export const redelivers: Requirement = ({ delivery }) => delivery === 'at-least-once'
+
+/** Requirement of the cases in which one queue serves all callers: with the lease layer each caller is the queue of its own tasks. */
+export const sharedQueue: Requirement = (capabilities) =>
+  redelivers(capabilities) && capabilities.redelivery === 'native'

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { ackSoon, completeOf, jsonBody, progressOf, readJson, routeOf, taskOf } from './messages.ts'
-import { nativeRedelivery } from './suite-case.ts'
+import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const workgroups: Suite = {
@@ -21,7 +21,7 @@ export const workgroups: Suite = {
     },
     {
       name: 'attempts are counted in each workgroup for itself',
-      requires: (capabilities) => capabilities.groups && nativeRedelivery(capabilities),
+      requires: (capabilities) => capabilities.groups && redelivers(capabilities),
       run: countsApart,
     },
     {

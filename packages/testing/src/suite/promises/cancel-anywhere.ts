@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { killWorkers } from '../../nemesis/nemesis.ts'
 import { until } from '../../until.ts'
-import { nativeRedelivery } from '../suite-case.ts'
+import { redelivers } from '../suite-case.ts'
 import type { CaseContext, Suite } from '../suite-case.ts'
 import { openStage } from './stage.ts'
 
@@ -12,14 +12,14 @@ export const cancelAnywhere: Suite = {
     {
       name: 'queued and running tasks end as cancelled, and no handler goes on',
       faults: ['worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       run: cancelsAll,
     },
     {
       name: 'cancel and completion race to one outcome, while workers are killed',
       faults: ['worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       run: races,
     },

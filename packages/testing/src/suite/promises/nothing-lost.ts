@@ -9,7 +9,7 @@ import {
   restartEngine,
 } from '../../nemesis/nemesis.ts'
 import type { WorkloadName } from '../../worker/workload-tasks.ts'
-import { nativeRedelivery } from '../suite-case.ts'
+import { redelivers } from '../suite-case.ts'
 import type { CaseContext, Suite } from '../suite-case.ts'
 import { expectAllSucceeded, openStage } from './stage.ts'
 import type { Stage } from './stage.ts'
@@ -20,7 +20,7 @@ export const nothingLost: Suite = {
     {
       name: 'workers are cut off and come back',
       faults: ['worker-cut'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       async run(context) {
         const stage = await performMixed(context, 40)
@@ -31,7 +31,7 @@ export const nothingLost: Suite = {
     {
       name: 'workers are killed, frozen and cut off, one after the other',
       faults: ['worker-kill', 'worker-freeze', 'worker-cut'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       async run(context) {
         const stage = await performMixed(context, 60)
@@ -45,7 +45,7 @@ export const nothingLost: Suite = {
     {
       name: 'the caller is cut off and comes back',
       faults: ['link', 'worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       async run(context) {
         const stage = await performMixed(context, 40)
@@ -59,7 +59,7 @@ export const nothingLost: Suite = {
     {
       name: 'the engine freezes and goes on',
       faults: ['engine-freeze', 'worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       async run(context) {
         const stage = await performMixed(context, 40)
@@ -73,7 +73,7 @@ export const nothingLost: Suite = {
     {
       name: 'the engine dies and another takes its place: callers send again what is open',
       faults: ['engine-restart', 'worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       run: survivesRestart,
     },

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { freezeWorkers } from '../../nemesis/nemesis.ts'
 import { until } from '../../until.ts'
-import { nativeRedelivery } from '../suite-case.ts'
+import { redelivers } from '../suite-case.ts'
 import type { CaseContext, Suite } from '../suite-case.ts'
 import { expectAllSucceeded, openStage } from './stage.ts'
 
@@ -12,14 +12,14 @@ export const oneHolder: Suite = {
     {
       name: 'what frozen workers say late is refused, and their tasks go on elsewhere',
       faults: ['worker-freeze'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       run: refusesThawed,
     },
     {
       name: 'a frozen worker that completes after its thaw does not complete the task again',
       faults: ['worker-freeze'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 60_000,
       run: refusesLateCompletion,
     },

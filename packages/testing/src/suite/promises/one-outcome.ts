@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { killWorkers } from '../../nemesis/nemesis.ts'
 import type { WorkloadName } from '../../worker/workload-tasks.ts'
-import { nativeRedelivery } from '../suite-case.ts'
+import { redelivers } from '../suite-case.ts'
 import type { CaseContext, Suite } from '../suite-case.ts'
 import { expectAllSucceeded, openStage } from './stage.ts'
 
@@ -12,14 +12,14 @@ export const oneOutcome: Suite = {
     {
       name: 'every kind of task ends once, while workers are killed',
       faults: ['worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       run: endsOnceUnderKills,
     },
     {
       name: 'tasks that take their own worker down end once',
       faults: ['worker-kill'],
-      requires: nativeRedelivery,
+      requires: redelivers,
       timeoutMs: 120_000,
       async run(context) {
         const stage = await openStage(context, { concurrency: 2 })

@@ -1,6 +1,6 @@
-import type { BrokerDeadLetter, DeadLetterKey } from './dead-letters.ts'
+import type { BrokerDeadLetter, DeadLetterKey } from './tasks/dead-letters.ts'
 import { BrokerCore } from './core.ts'
-import { Listener } from './listener.ts'
+import { Listener } from './connection/listener.ts'
 import { type BrokerConfig, brokerConfig, type BrokerOptions } from './options.ts'
 import type { BrokerStats } from './stats.ts'
 import { WireError } from '@aether/wire'

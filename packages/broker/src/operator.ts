@@ -1,4 +1,4 @@
-import type { BrokerDeadLetter } from './dead-letters.ts'
+import type { BrokerDeadLetter } from './tasks/dead-letters.ts'
 import type { BrokerStats } from './stats.ts'
 
 export interface OperatorHost {

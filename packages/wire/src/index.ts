@@ -1,33 +1,33 @@
-export type { Backoff } from './backoff.ts'
-export type { ByteStream, ByteStreamHandlers, Dial } from './byte-stream.ts'
+export type { Backoff } from './connection/backoff.ts'
+export type { ByteStream, ByteStreamHandlers, Dial } from './connection/byte-stream.ts'
 export {
   channelTopic,
   type ChannelConsumer,
   type ChannelProvider,
   createConsumer,
   createProvider,
-} from './channels.ts'
+} from './requests/channels.ts'
 export { type Client, createClient, type PublishOptions, type TaskSession } from './client.ts'
-export type { ConnectionState } from './connection-state.ts'
-export type { Lease, RevokeHandler } from './lease.ts'
-export { Message } from './message.ts'
+export type { ConnectionState } from './connection/connection-state.ts'
+export type { Lease, RevokeHandler } from './tasks/lease.ts'
+export { Message } from './pubsub/message.ts'
 export type { ClientOptions, SessionOptions } from './options.ts'
-export type { RequestOptions } from './requester.ts'
-export type { Answer, RequestHandler, ServeOptions, Serving } from './server.ts'
-export type { Overflow, SubscribeOptions, Subscription } from './subscription.ts'
-export type { ConsumeSpec, TaskConsumer } from './task-consumers.ts'
-export type { RunHandler, SendWaiter, TaskSend } from './task-runs.ts'
-export { checkFilter, checkTopic, matchesTopic, MAX_TOPIC_LENGTH } from './topic.ts'
-export { type IdEntry, IdTable } from './id-table.ts'
+export type { RequestOptions } from './requests/requester.ts'
+export type { Answer, RequestHandler, ServeOptions, Serving } from './requests/server.ts'
+export type { Overflow, SubscribeOptions, Subscription } from './pubsub/subscription.ts'
+export type { ConsumeSpec, TaskConsumer } from './tasks/task-consumers.ts'
+export type { RunHandler, SendWaiter, TaskSend } from './tasks/task-runs.ts'
+export { checkFilter, checkTopic, matchesTopic, MAX_TOPIC_LENGTH } from './pubsub/topic.ts'
+export { type IdEntry, IdTable } from './tasks/id-table.ts'
 export { WireError, type WireErrorCode, type WireErrorOptions } from './errors.ts'
-export { FrameCursor } from './frame-cursor.ts'
+export { FrameCursor } from './frames/frame-cursor.ts'
 export {
   DEFAULT_MAX_FRAME_BYTES,
   type FrameHandler,
   FrameReader,
   type FrameReaderOptions,
-} from './frame-reader.ts'
-export { COPY_LIMIT, FRAME_HEAD, FrameWriter } from './frame-writer.ts'
+} from './frames/frame-reader.ts'
+export { COPY_LIMIT, FRAME_HEAD, FrameWriter } from './frames/frame-writer.ts'
 export {
   appendHeaders,
   decodeHeaders,
@@ -35,9 +35,9 @@ export {
   findHeader,
   type Headers,
   type HeadersInput,
-} from './headers.ts'
+} from './frames/headers.ts'
 export { Codec, FrameType, MAGIC, Outcome, Reason, RevokeReason, VERSION } from './protocol.ts'
-export { readText, textBytes, TextMemo, writeText } from './text.ts'
+export { readText, textBytes, TextMemo, writeText } from './frames/text.ts'
 export {
   type Hello,
   readConfirm,

@@ -1,7 +1,7 @@
-import type { Backoff } from './backoff.ts'
-import type { Dial } from './byte-stream.ts'
+import type { Backoff } from './connection/backoff.ts'
+import type { Dial } from './connection/byte-stream.ts'
 import { WireError } from './errors.ts'
-import { DEFAULT_MAX_FRAME_BYTES } from './frame-reader.ts'
+import { DEFAULT_MAX_FRAME_BYTES } from './frames/frame-reader.ts'
 
 /** What a session is told, whatever it runs over. */
 export interface SessionOptions {

@@ -1,7 +1,7 @@
 import { nextTick } from 'node:process'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { ByteStream, ByteStreamHandlers, Dial } from './byte-stream.ts'
+import type { ByteStream, ByteStreamHandlers, Dial } from './connection/byte-stream.ts'
 import { type Client, createClient } from './client.ts'
 import { WireError } from './errors.ts'
 import { invalid, type SessionOptions } from './options.ts'

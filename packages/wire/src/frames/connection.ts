@@ -1,6 +1,6 @@
 import { invalidFrame, WireError, type WireErrorCode } from '../errors.ts'
-import type { FrameCursor } from '../frame-cursor.ts'
-import type { FrameWriter } from '../frame-writer.ts'
+import type { FrameCursor } from './frame-cursor.ts'
+import type { FrameWriter } from './frame-writer.ts'
 import { FrameType, MAGIC } from '../protocol.ts'
 
 export interface Hello {

@@ -1,7 +1,7 @@
 import { invalidFrame } from '../errors.ts'
-import type { FrameCursor } from '../frame-cursor.ts'
-import { FRAME_HEAD, type FrameWriter } from '../frame-writer.ts'
-import { type HeadersInput, headersRoom, writeHeaders } from '../headers.ts'
+import type { FrameCursor } from './frame-cursor.ts'
+import { FRAME_HEAD, type FrameWriter } from './frame-writer.ts'
+import { type HeadersInput, headersRoom, writeHeaders } from './headers.ts'
 import { FrameType } from '../protocol.ts'
 
 /** PUBLISH, the same towards the broker and towards the subscriber. */

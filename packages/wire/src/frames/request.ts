@@ -1,9 +1,9 @@
 import { invalidFrame, WireError } from '../errors.ts'
-import type { FrameCursor } from '../frame-cursor.ts'
-import type { FrameWriter } from '../frame-writer.ts'
-import { type HeadersInput, headersRoom, writeHeaders } from '../headers.ts'
+import type { FrameCursor } from './frame-cursor.ts'
+import type { FrameWriter } from './frame-writer.ts'
+import { type HeadersInput, headersRoom, writeHeaders } from './headers.ts'
 import { FrameType } from '../protocol.ts'
-import { TextMemo } from '../text.ts'
+import { TextMemo } from './text.ts'
 import { readCode } from './connection.ts'
 import { writeName } from './pubsub.ts'
 

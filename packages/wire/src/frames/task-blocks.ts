@@ -1,8 +1,8 @@
 import { invalidFrame } from '../errors.ts'
-import { FrameCursor } from '../frame-cursor.ts'
-import type { FrameWriter } from '../frame-writer.ts'
-import { encodeHeaders, type HeadersInput, headersRoom, writeHeaders } from '../headers.ts'
-import { TextMemo } from '../text.ts'
+import { FrameCursor } from './frame-cursor.ts'
+import type { FrameWriter } from './frame-writer.ts'
+import { encodeHeaders, type HeadersInput, headersRoom, writeHeaders } from './headers.ts'
+import { TextMemo } from './text.ts'
 
 /** What a task block is made of. Times are milliseconds from now; 0 means none. */
 export interface TaskFields {

@@ -1,6 +1,6 @@
 import { invalidFrame } from '../errors.ts'
-import type { FrameCursor } from '../frame-cursor.ts'
-import type { FrameWriter } from '../frame-writer.ts'
+import type { FrameCursor } from './frame-cursor.ts'
+import type { FrameWriter } from './frame-writer.ts'
 import { FrameType } from '../protocol.ts'
 import {
   CompleteBlock,

@@ -1,0 +1,57 @@
+import { WireError } from '../errors.ts'
+
+const fatal: ReadonlySet<string> = new Set([
+  'ERR_AETHER_PROTOCOL_VERSION',
+  'ERR_AETHER_OPTIONS_INVALID',
+  'ERR_AETHER_TOKEN_REFUSED',
+])
+
+/** Trying again would end the same way. */
+export function isFatal(error: WireError): boolean {
+  return fatal.has(error.code)
+}
+
+/** What calls after `close` are told. */
+export function closedError(): WireError {
+  return new WireError('ERR_AETHER_TRANSPORT_CLOSED', 'The client is closed.')
+}
+
+/** What answers is no broker. */
+export function foreignError(cause: WireError): WireError {
+  return new WireError(
+    'ERR_AETHER_FRAME_INVALID',
+    'What answers there does not speak the Aether protocol: is this the address and port of a broker, and is TLS on at both ends or neither?',
+    { cause },
+  )
+}
+
+/** The stream ended, for the reason that it gives. */
+export function lostError(cause?: unknown): WireError {
+  return new WireError('ERR_AETHER_TRANSPORT_LOST', 'The connection to the broker ended.', {
+    retryable: true,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** What waited for an answer is told that it may have been done. */
+export function lostCommand(error: WireError): WireError {
+  if (error.code === 'ERR_AETHER_TRANSPORT_CLOSED') return error
+  return new WireError(
+    'ERR_AETHER_TRANSPORT_LOST',
+    `The connection was lost; what was under way may have been done. ${error.message}`,
+    {
+      cause: error,
+      retryable: true,
+    },
+  )
+}
+
+/** Why an attempt to connect failed, as an error of ours. */
+export function connectError(error: unknown): WireError {
+  if (error instanceof WireError && error.code !== 'ERR_AETHER_TRANSPORT_LOST') return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new WireError('ERR_AETHER_CONNECT_FAILED', `Cannot connect to the broker: ${reason}`, {
+    cause: error,
+    retryable: true,
+  })
+}

@@ -1,0 +1,473 @@
+import { backoffMs } from './backoff.ts'
+import type { ByteStream } from './byte-stream.ts'
+import { CommandRing, type CommandWaiter } from './command-ring.ts'
+import {
+  closedError,
+  connectError,
+  foreignError,
+  isFatal,
+  lostCommand,
+  lostError,
+} from './connection-errors.ts'
+import { type ConnectionState, isOver } from './connection-state.ts'
+import { WireError } from '../errors.ts'
+import { FrameCursor } from '../frames/frame-cursor.ts'
+import { type FrameHandler, FrameReader } from '../frames/frame-reader.ts'
+import type { FrameWriter } from '../frames/frame-writer.ts'
+import {
+  readConfirm,
+  readDeduplicated,
+  readError,
+  readGoodbye,
+  readRefuse,
+  readToken,
+  readWelcome,
+  type Welcome,
+  writeError,
+  writeGoodbye,
+  writeHello,
+  writePing,
+  writePong,
+} from '../frames/connection.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { headersRoom, type HeadersInput } from '../frames/headers.ts'
+import type { ResolvedOptions } from '../options.ts'
+import { Outbound } from './outbound.ts'
+import { FrameType, VERSION } from '../protocol.ts'
+import { ReadyQueue } from './ready-queue.ts'
+import { pause, within } from './wait.ts'
+
+/** What a frame may hold beside its payload. */
+const HEAD_BYTES = 65_536
+
+/** What a client does with its connection. */
+export interface ConnectionHandler {
+  /** A new connection: say everything again. What is written here goes out before anything else. */
+  onReady(generation: number): void
+  /** The connection is gone; what was on its way may or may not have arrived. */
+  onLost(error: WireError): void
+  /** A frame that is not about the connection itself. */
+  onFrame(type: number, bytes: Uint8Array, start: number, end: number): void
+  onState(state: ConnectionState): void
+}
+
+/**
+ * The one owner of a client's connection: connects, says HELLO, watches the peer, and connects again. Whatever an older connection still says is
+ * dropped, since its stream is no longer this one's.
+ */
+export class Connection implements FrameHandler {
+  /** Where frames for the broker are written; say `wrote` afterwards. */
+  readonly writer: FrameWriter
+  readonly commands: CommandRing = new CommandRing()
+  /** Whether frames may be written now. */
+  ready = false
+  generation = 0
+  /** Longest frame the broker accepts. */
+  maxFrameBytes: number
+  /** Longest payload or body it accepts. */
+  maxPayloadBytes: number
+  readonly #options: ResolvedOptions
+  readonly #handler: ConnectionHandler
+  readonly #cursor = new FrameCursor()
+  readonly #queue: ReadyQueue
+  readonly #outbound: Outbound
+  #identity: { readonly client: string; readonly host: string }
+  #state: ConnectionState = { status: 'idle' }
+  #stream: ByteStream | undefined
+  #reader: FrameReader | undefined
+  #heartbeat: Heartbeat | undefined
+  #welcome: ((welcome: Welcome) => void) | undefined
+  #abort: AbortController | undefined
+  #starting: Promise<void> | undefined
+  #reconnecting: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+  readonly #hurry = new AbortController()
+  #closed: (() => void) | undefined
+  #lastError: WireError | undefined
+  #barriers: { readonly resolve: () => void; readonly reject: (error: WireError) => void }[] = []
+
+  constructor(options: ResolvedOptions, handler: ConnectionHandler) {
+    this.#options = options
+    this.#handler = handler
+    this.maxFrameBytes = options.maxFrameBytes
+    this.maxPayloadBytes = options.maxFrameBytes - HEAD_BYTES
+    this.#identity = options
+    this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
+    this.#outbound = new Outbound(options.highWaterBytes, options.defer)
+    this.writer = this.#outbound.writer
+  }
+
+  /** Whether the stream cannot take more at the moment. */
+  get blocked(): boolean {
+    return this.#outbound.blocked
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** Connects; resolves at the first WELCOME. `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, or what the broker says. */
+  start(identity: { readonly client?: string; readonly host?: string } = {}): Promise<void> {
+    if (this.#state.status === 'idle') {
+      this.#identity = {
+        client: identity.client ?? this.#options.client,
+        host: identity.host ?? this.#options.host,
+      }
+      this.#enter({ status: 'connecting' })
+      this.#starting = this.#connect(performance.now() + this.#options.connectTimeoutMs)
+    }
+    return this.#starting ?? Promise.reject(closedError())
+  }
+
+  /** Resolves once frames can be written; at most `connectTimeoutMs` later it rejects. */
+  whenReady(): Promise<void> {
+    if (this.ready) return Promise.resolve()
+    const state = this.#state
+    if (state.status === 'failed') return Promise.reject(state.error)
+    if (isOver(state)) return Promise.reject(closedError())
+    return this.#queue.wait()
+  }
+
+  /** Numbers the command just written and lets it go out. */
+  sent(waiter: CommandWaiter | undefined): void {
+    this.commands.push(waiter)
+    this.wrote()
+  }
+
+  /** Frames have been written: they go out at the end of this turn, or at once when they are many. */
+  wrote(): void {
+    this.#outbound.wrote()
+  }
+
+  /** Resolves when the stream takes more again, or is gone. */
+  drained(): Promise<void> {
+    return this.#outbound.drained()
+  }
+
+  /** Resolves once the broker has handled every frame written until now. `ERR_AETHER_TRANSPORT_LOST`. */
+  async barrier(): Promise<void> {
+    while (!this.ready) await this.whenReady()
+    return new Promise((resolve, reject) => {
+      this.#barriers.push({ resolve, reject })
+      writePing(this.writer, 1)
+      this.wrote()
+    })
+  }
+
+  /** For a call whose answer went with a connection: resolves once the broker has handled what was said again on the next one. */
+  async resumed(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.barrier()
+      } catch (error) {
+        if ((error as WireError).code !== 'ERR_AETHER_TRANSPORT_LOST') throw error
+      }
+    }
+  }
+
+  close(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) this.#hurry.abort()
+    this.#closing ??= this.#close()
+    if (signal === undefined || signal.aborted) return this.#closing
+    const hurry = (): void => this.#hurry.abort()
+    signal.addEventListener('abort', hurry, { once: true })
+    return this.#closing.finally(() => signal.removeEventListener('abort', hurry))
+  }
+
+  /** Throws `ERR_AETHER_QUEUE_FULL` where the stream takes nothing and too much waits for it already. */
+  checkRoom(): void {
+    const limit = this.#options.maxOutboundBytes
+    if (!this.#outbound.blocked || this.writer.pendingBytes <= limit) return
+    throw new WireError('ERR_AETHER_QUEUE_FULL', `More than ${limit} bytes wait to be sent.`, {
+      retryable: true,
+    })
+  }
+
+  /** Throws `ERR_AETHER_PAYLOAD_TOO_LARGE` where the broker would not take a frame. */
+  checkSize(headBytes: number, headers: HeadersInput, payloadBytes: number): void {
+    const limit = this.maxPayloadBytes
+    if (payloadBytes <= limit && headBytes + headersRoom(headers) + payloadBytes < this.maxFrameBytes) return
+    throw new WireError(
+      'ERR_AETHER_PAYLOAD_TOO_LARGE',
+      `A payload of ${payloadBytes} bytes, with its headers, is over the broker's limit of ${limit}.`,
+      { detail: { bytes: payloadBytes, limit } },
+    )
+  }
+
+  onFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type > FrameType.DEDUPLICATED) {
+      if (!this.ready)
+        throw new WireError('ERR_AETHER_FRAME_INVALID', 'The broker says something else before WELCOME.')
+      return this.#handler.onFrame(type, bytes, start, end)
+    }
+    const cursor = this.#cursor.reset(bytes, start, end)
+    switch (type) {
+      case FrameType.CONFIRM:
+        return this.commands.confirm(readConfirm(cursor))
+      case FrameType.REFUSE: {
+        const { command, error } = readRefuse(cursor)
+        return this.commands.refuse(command, error)
+      }
+      case FrameType.DEDUPLICATED:
+        return this.commands.deduplicated(readDeduplicated(cursor))
+      case FrameType.PING:
+        writePong(this.writer, readToken(cursor))
+        return this.wrote()
+      case FrameType.PONG:
+        if (readToken(cursor) !== 0) this.#barriers.shift()?.resolve()
+        return
+      case FrameType.WELCOME:
+        return this.#onWelcome(readWelcome(cursor))
+      case FrameType.ERROR:
+        return this.#drop(readError(cursor))
+      case FrameType.GOODBYE:
+        // The broker drains: what is under way is settled first, then it closes, and the end of the stream leads to the next connection.
+        readGoodbye(cursor)
+        return
+      default:
+        throw new WireError(
+          'ERR_AETHER_FRAME_UNKNOWN',
+          `A frame of type ${type}, which a broker does not send.`,
+        )
+    }
+  }
+
+  /** Ends the connection for a fault of the peer, after telling it; the next one is tried. */
+  fault(error: WireError): void {
+    if (this.#stream === undefined) return
+    writeError(this.writer, error.code, error.message)
+    this.#outbound.flush()
+    this.#stream.close()
+    this.#drop(error)
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state
+    this.#handler.onState(state)
+  }
+
+  /** Tries until there is a connection; before the first one only until `deadline`. Never rejects once there was one. */
+  async #connect(deadline: number): Promise<void> {
+    let reason: WireError | undefined
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(deadline)
+      } catch (error) {
+        const latest = connectError(error)
+        // That the last attempt had no time left says less than what the one before it met.
+        reason = reason !== undefined && latest.code === 'ERR_AETHER_CONNECT_TIMEOUT' ? reason : latest
+        if (isOver(this.#state)) throw closedError()
+        if (isFatal(reason) || performance.now() >= deadline) throw this.#fail(reason)
+        if (this.generation > 0) this.#enter({ status: 'reconnecting', attempt, error: reason })
+      }
+      await this.#pause(
+        Math.min(
+          backoffMs(attempt, this.#options.backoff, this.#options.random),
+          deadline - performance.now(),
+        ),
+      )
+      if (isOver(this.#state)) throw closedError()
+      if (performance.now() >= deadline) throw this.#fail(reason)
+    }
+  }
+
+  async #attempt(deadline: number): Promise<void> {
+    const abort = new AbortController()
+    this.#abort = abort
+    const timeoutMs = Math.max(1, Math.min(this.#options.attemptTimeoutMs, deadline - performance.now()))
+    const timer = setTimeout(() => {
+      abort.abort(
+        new WireError('ERR_AETHER_CONNECT_TIMEOUT', `No connection within ${Math.round(timeoutMs)} ms.`, {
+          retryable: true,
+        }),
+      )
+    }, timeoutMs)
+    try {
+      const stream = await this.#options.dial(abort.signal)
+      if (abort.signal.aborted) {
+        stream.destroy()
+        throw abort.signal.reason
+      }
+      await this.#handshake(stream, abort.signal)
+    } finally {
+      clearTimeout(timer)
+      this.#abort = undefined
+    }
+  }
+
+  #handshake(stream: ByteStream, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => this.#drop(signal.reason as WireError)
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#stream = stream
+      this.#outbound.open(stream)
+      this.#reader = new FrameReader(this, { maxFrameBytes: this.#options.maxFrameBytes })
+      this.#closed = () => {
+        signal.removeEventListener('abort', onAbort)
+        reject(this.#lastError ?? lostError())
+      }
+      this.#welcome = (welcome) => {
+        signal.removeEventListener('abort', onAbort)
+        this.#welcome = undefined
+        this.#closed = undefined
+        this.#becomeReady(welcome)
+        resolve()
+      }
+      stream.open({
+        onData: (chunk) => this.#onData(stream, chunk),
+        onDrain: () => {
+          if (this.#stream === stream) this.#outbound.onDrain()
+        },
+        onClose: (error) => {
+          if (this.#stream === stream) this.#drop(lostError(error))
+        },
+      })
+      const { token, maxFrameBytes } = this.#options
+      const { client, host } = this.#identity
+      writeHello(this.writer, {
+        minVersion: VERSION,
+        maxVersion: VERSION,
+        features: 0,
+        maxFrameBytes,
+        client,
+        host,
+        token,
+      })
+      this.#outbound.flush()
+    })
+  }
+
+  #onData(stream: ByteStream, chunk: Uint8Array): void {
+    if (this.#stream !== stream) return
+    this.#heartbeat?.heard()
+    try {
+      this.#reader!.push(chunk)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      // Whatever it is that does not begin with WELCOME, its first four bytes are no length.
+      const isForeign = !this.ready && error.code === 'ERR_AETHER_FRAME_TOO_LARGE'
+      this.fault(isForeign ? foreignError(error) : error)
+    }
+  }
+
+  #onWelcome(welcome: Welcome): void {
+    if (this.#welcome === undefined) throw new WireError('ERR_AETHER_FRAME_INVALID', 'A second WELCOME.')
+    if (welcome.version !== VERSION) {
+      throw new WireError(
+        'ERR_AETHER_PROTOCOL_VERSION',
+        `The broker speaks version ${welcome.version}, this client ${VERSION}.`,
+      )
+    }
+    this.#welcome(welcome)
+  }
+
+  #becomeReady(welcome: Welcome): void {
+    this.maxFrameBytes = welcome.maxFrameBytes
+    this.maxPayloadBytes = welcome.maxFrameBytes - HEAD_BYTES
+    if (welcome.heartbeatMs > 0) {
+      this.#heartbeat = new Heartbeat(welcome.heartbeatMs, {
+        onSilent: () => {
+          writePing(this.writer, 0)
+          this.wrote()
+        },
+        onLost: () =>
+          this.#drop(
+            new WireError('ERR_AETHER_TRANSPORT_LOST', 'The broker went silent.', { retryable: true }),
+          ),
+      })
+    }
+    this.generation++
+    this.ready = true
+    this.#lastError = undefined
+    this.#handler.onReady(this.generation)
+    this.#enter({ status: 'ready', generation: this.generation })
+    this.#queue.settle()
+  }
+
+  /** The one place where a stream is given up. */
+  #drop(error: WireError): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    const wasReady = this.ready
+    this.#forgetStream()
+    stream.destroy()
+    this.#lastError = error
+    const closed = this.#closed
+    this.#closed = undefined
+    if (wasReady) this.#settleAll(isOver(this.#state) ? closedError() : lostCommand(error))
+    if (closed !== undefined) return closed()
+    if (isOver(this.#state)) return
+    if (isFatal(error)) {
+      this.#fail(error)
+      return
+    }
+    this.#enter({ status: 'reconnecting', attempt: 0, error })
+    // Never rejects but for a close or a fatal refusal, both of which are in the state already.
+    this.#reconnecting = this.#reconnect().catch(() => {})
+  }
+
+  async #reconnect(): Promise<void> {
+    await this.#pause(backoffMs(1, this.#options.backoff, this.#options.random))
+    if (!isOver(this.#state)) await this.#connect(Number.POSITIVE_INFINITY)
+  }
+
+  #forgetStream(): void {
+    this.#stream = undefined
+    this.#reader?.stop()
+    this.#reader = undefined
+    this.#heartbeat?.stop()
+    this.#heartbeat = undefined
+    this.#welcome = undefined
+    this.ready = false
+    this.#outbound.close()
+  }
+
+  #settleAll(error: WireError): void {
+    const barriers = this.#barriers
+    this.#barriers = []
+    for (const barrier of barriers) barrier.reject(error)
+    this.commands.clear(error)
+    this.#handler.onLost(error)
+  }
+
+  #fail(error: WireError): WireError {
+    this.#enter({ status: 'failed', error })
+    this.#queue.settle(error)
+    this.#handler.onLost(error)
+    return error
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    this.#abort = new AbortController()
+    return pause(delayMs, this.#abort.signal)
+  }
+
+  async #close(): Promise<void> {
+    const status = this.#state.status
+    const stream = this.#stream
+    this.#enter({ status: 'closing' })
+    const error = closedError()
+    this.#abort?.abort(error)
+    this.#queue.settle(error)
+    if (stream !== undefined && this.ready) {
+      // What was written before is confirmed before the goodbye, if the broker is quick about it.
+      await within(this.#options.closeTimeoutMs, this.#hurry.signal, this.commands.idle())
+      if (this.#stream === stream) await this.#leave(stream)
+    }
+    if (this.#stream !== undefined) this.#drop(error)
+    if (status === 'idle' || status === 'reconnecting' || status === 'connecting') this.#settleAll(error)
+    await this.#starting?.catch(() => {})
+    await this.#reconnecting
+    this.#enter({ status: 'closed' })
+  }
+
+  async #leave(stream: ByteStream): Promise<void> {
+    writeGoodbye(this.writer, 'closed by its application')
+    this.#outbound.flush()
+    const ended = new Promise<void>((resolve) => {
+      this.#closed = resolve
+    })
+    stream.close()
+    await within(this.#options.closeTimeoutMs, this.#hurry.signal, ended)
+  }
+}

@@ -39,7 +39,7 @@ async function create({
         spec,
         record,
         transport: over(relay),
-        // A little later: a worker that dies in the very turn in which it took a task never said so, see core's docs/leases.md.
+        // A little later: a worker that dies in the turn of a first offer never said so, and the attempt is another's, see core's docs/leases.md.
         vanish: async () => {
           await setTimeout(20)
           relay.vanish()

@@ -13,6 +13,7 @@ export const optionalFields: Readonly<Record<Exclude<keyof EnvelopeFields, Requi
   codec: 'text',
   attempt: 'count',
   attempts: 'count',
+  sends: 'count',
   seq: 'count',
   deadline: 'count',
   ttlMs: 'count',

@@ -30,6 +30,8 @@ export interface EnvelopeFields {
   readonly replyTo?: string
   /** `union/job/task/context` and `tid`: for messages whose address does not tell. */
   readonly route?: string
+  /** Absent for the first offer of a task. */
+  readonly sends?: number
   readonly seq?: number
   readonly signal?: string
   readonly tid?: string

@@ -32,6 +32,7 @@ export function taskToParcel(task: TaskMessage, offer?: Offer): Parcel {
       ...codecField(task.codec),
       ...(offer && { attempt: offer.attempt }),
       attempts: task.attempts,
+      ...(offer?.sends !== undefined && { sends: offer.sends }),
       deadline: task.deadline,
       ...(task.ttlMs > 0 && { ttlMs: task.ttlMs }),
       ...(task.delayMs > 0 && { delayMs: task.delayMs }),
@@ -73,6 +74,7 @@ export function taskFromParcel(
       attempt: Math.max(1, fields.attempt ?? 1),
       ...(fields.replyTo !== undefined && { replyTo: fields.replyTo }),
       ...(fields.only !== undefined && { only: fields.only }),
+      ...(fields.sends !== undefined && { sends: fields.sends }),
     },
   }
 }

@@ -112,7 +112,7 @@ export class Acceptor implements ConsumerHost {
     const key = activeKey(consumer.workgroup, delivery.task.route.union, delivery.task.tid)
     if (this.#active.get(key) === delivery) this.#active.delete(key)
     const { attempt, replyTo, task } = delivery
-    this.#ended.set(key, { attempt, replyTo, deadline: task.deadline })
+    if (!delivery.isForgotten) this.#ended.set(key, { attempt, replyTo, deadline: task.deadline })
     if (consumer.isClosed && consumer.isIdle) this.#leave(consumer)
     consumer.pump()
     for (const member of this.#pools.get(consumer.poolId ?? '')?.members ?? []) member.pump()

@@ -194,6 +194,7 @@ export class Caller {
     const hold = newHold(open, workgroup, false)
     hold.status = 'offered'
     hold.sends = 1
+    hold.offers = 1
     open.holds.set(workgroup, hold)
     return hold
   }

@@ -83,8 +83,7 @@ export class LeaseConsumer implements DeliveryOwner {
       this.#begun.add(delivery)
       this.#credit.take()
       this.#options.pool?.take()
-      delivery.begin()
-      this.#options.handler(delivery)
+      delivery.begin(() => this.#options.handler(delivery))
     }
   }
 
@@ -131,12 +130,13 @@ export class LeaseConsumer implements DeliveryOwner {
     })
   }
 
-  /** No new deliveries; what is only held goes back at once, what was begun stays until it is settled. */
+  /** No new deliveries; what the handler has not seen goes back at once, what was begun stays until it is settled. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    const held = [...this.#held].map(async (delivery) => delivery.giveBack())
-    await Promise.allSettled([this.subscription?.close(), ...held])
+    const starting = [...this.#begun].filter(({ status }) => status === 'starting')
+    const unseen = [...this.#held, ...starting].map(async (delivery) => delivery.giveBack())
+    await Promise.allSettled([this.subscription?.close(), ...unseen])
   }
 
   /** Begins nothing more. */

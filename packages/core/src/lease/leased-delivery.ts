@@ -19,7 +19,7 @@ export interface DeliveryOwner {
   onHandOn(delivery: LeasedDelivery, options: ReleaseOptions): Promise<void>
 }
 
-type Status = 'held' | 'running' | 'settling' | 'ended'
+type Status = 'held' | 'starting' | 'running' | 'settling' | 'ended'
 
 interface Pending {
   readonly resolve: () => void
@@ -42,6 +42,8 @@ export class LeasedDelivery implements Delivery {
   readonly replyTo: string | undefined
   readonly #context: LeaseContext
   readonly #owner: DeliveryOwner
+  readonly #isRepeated: boolean
+  #isForgotten = false
   #status: Status = 'held'
   #endsAt: number
   #leaseTimer: Timer | undefined
@@ -62,6 +64,7 @@ export class LeasedDelivery implements Delivery {
     this.task = given.task
     this.attempt = given.offer.attempt
     this.replyTo = given.offer.replyTo
+    this.#isRepeated = (given.offer.sends ?? 1) > 1
     this.#context = context
     this.#owner = owner
     this.#endsAt = context.settings.clock.monotonic() + owner.leaseMs
@@ -72,24 +75,31 @@ export class LeasedDelivery implements Delivery {
     return this.#status
   }
 
+  /** Never begun, and perhaps unknown to its caller: the same offer may come again and be begun. */
+  get isForgotten(): boolean {
+    return this.#isForgotten
+  }
+
   /** Waits behind others for credit; the lease layer renews it meanwhile. */
   hold(): void {
     if (this.replyTo === undefined) return
     this.#renewHeld()
   }
 
-  /** Goes to the handler now. */
-  begin(): void {
-    this.#status = 'running'
+  /** Goes to the handler: now or, where it was offered before, once the `accept` is out, so that a task that kills its worker leaves a trace. */
+  begin(handler: () => void): void {
     this.#retryTimer?.cancel()
-    if (this.replyTo === undefined) return
-    this.#acceptTimer = this.#context.timers.set(this.#context.settings.acceptDelayMs, () => this.repeat())
+    if (this.replyTo !== undefined && this.#isRepeated) return this.#acceptFirst(this.replyTo, handler)
+    this.#status = 'running'
+    if (this.replyTo !== undefined) this.#acceptSoon()
+    handler()
   }
 
   /** Says again where it stands: its first word may have been lost. */
   repeat(): void {
     if (this.#status === 'held') this.#say({ kind: 'hold', leaseMs: this.#owner.leaseMs, seq: this.#seq })
-    else if (this.#status === 'running') this.#say({ kind: 'accept', leaseMs: this.#owner.leaseMs })
+    else if (this.#status === 'running' || this.#status === 'starting')
+      this.#say({ kind: 'accept', leaseMs: this.#owner.leaseMs })
   }
 
   onRevoke(handler: (reason: AetherError) => void): void {
@@ -140,7 +150,7 @@ export class LeasedDelivery implements Delivery {
   async giveBack(): Promise<void> {
     const { replyTo } = this
     const signal = this.#signal({ kind: 'release', failed: false, delayMs: 0 })
-    const isOpen = this.#status === 'held' || this.#status === 'running'
+    const isOpen = this.#status !== 'settling' && this.#status !== 'ended'
     this.lose(leaseLost)
     if (!isOpen) return
     if (replyTo === undefined) await this.#owner.onHandOn(this, {})
@@ -177,6 +187,12 @@ export class LeasedDelivery implements Delivery {
     if (wasRunning) handler?.(reason)
   }
 
+  /** It is as if it had not come. */
+  #forget(): void {
+    this.#isForgotten = true
+    this.lose(leaseLost)
+  }
+
   #end(): void {
     if (this.#status === 'ended') return
     this.#status = 'ended'
@@ -187,6 +203,29 @@ export class LeasedDelivery implements Delivery {
     this.#renewing?.pending.resolve()
     this.#renewing = undefined
     this.#owner.onEnd(this)
+  }
+
+  #acceptSoon(): void {
+    this.#acceptTimer = this.#context.timers.set(this.#context.settings.acceptDelayMs, () => this.repeat())
+  }
+
+  #acceptFirst(replyTo: string, handler: () => void): void {
+    this.#status = 'starting'
+    const signal = this.#signal({ kind: 'accept', leaseMs: this.#owner.leaseMs })
+    this.#context.relay.signal(replyTo, signal).then(
+      () => {
+        if (this.#status !== 'starting') return
+        this.#status = 'running'
+        handler()
+      },
+      (error: unknown) => {
+        this.#context.host.logger.debug('a task was not begun: its accept was not sent', {
+          tid: this.task.tid,
+          error,
+        })
+        if (this.#status === 'starting') this.#forget()
+      },
+    )
   }
 
   #mustRun(): void {
@@ -208,7 +247,10 @@ export class LeasedDelivery implements Delivery {
   #watchLease(): void {
     this.#leaseTimer?.cancel()
     const leftMs = this.#endsAt - this.#context.settings.clock.monotonic()
-    this.#leaseTimer = this.#context.timers.set(leftMs, () => this.lose(leaseLost))
+    this.#leaseTimer = this.#context.timers.set(leftMs, () => {
+      if (this.#status === 'starting') this.#forget()
+      else this.lose(leaseLost)
+    })
   }
 
   #startRenewal(): Renewal {

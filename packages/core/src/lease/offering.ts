@@ -46,10 +46,13 @@ export class Offering {
     hold.status = 'offered'
     hold.holder = undefined
     hold.sends += 1
+    hold.offers += 1
     hold.offeredAt = settings.clock.monotonic()
     hold.timer?.cancel()
     hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
-    const offer = { attempt: hold.attempt, replyTo: relay.inbox }
+    // Who took it before may have died of it without a word.
+    const sends = hold.offers > 1 && { sends: hold.offers }
+    const offer = { attempt: hold.attempt, replyTo: relay.inbox, ...sends }
     // Observers take their copy of the first one; after that each workgroup is served for itself.
     return relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
   }

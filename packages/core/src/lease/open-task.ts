@@ -24,6 +24,8 @@ export interface Hold {
   failures: number
   /** Offers of this attempt. */
   sends: number
+  /** Offers of all attempts. */
+  offers: number
   /** Answers `busy` since a worker last took it. */
   refusals: number
   offeredAt: number
@@ -87,6 +89,7 @@ export function newHold(open: OpenTask, workgroup: string, isNamed: boolean): Ho
     begun: 0,
     failures: 0,
     sends: 0,
+    offers: 0,
     refusals: 0,
     offeredAt: 0,
     seq: 0,

@@ -24,6 +24,8 @@ export interface Offer {
   readonly replyTo?: string
   /** Only workers of this workgroup take it: the others have theirs already. */
   readonly only?: string
+  /** How often the task was offered, this time included; absent the first time. Above 1 a worker says `accept` before it begins. */
+  readonly sends?: number
 }
 
 /** From worker to caller. */

@@ -53,7 +53,10 @@ const task = fc
         ...(extra && { headers: extra }),
       })),
   )
-const offer = fc.record({ attempt: count, replyTo: text, only: name }, { requiredKeys: ['attempt'] })
+const offer = fc.record(
+  { attempt: count, replyTo: text, only: name, sends: count },
+  { requiredKeys: ['attempt'] },
+)
 
 const address = { route, tid: name, client: text, host: text }
 const status = fc

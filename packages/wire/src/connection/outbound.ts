@@ -2,8 +2,8 @@ import type { ByteStream } from './byte-stream.ts'
 import { FrameWriter } from '../frames/frame-writer.ts'
 
 /**
- * Written at once, in the middle of a turn, when this much has gathered: the peer can work on it meanwhile. With more, client, broker and worker take turns
- * instead of working side by side (`bench tasks-256`: a third slower at 64 KiB); with less, system calls cost more than that gains.
+ * Written at once, in the middle of a turn, when this much has gathered: the peer can work on it meanwhile. At 64 KiB client, broker and worker take turns
+ * instead of working side by side (`bench tasks-256`: a quarter slower); at 8 KiB tasks gain nothing more, and pub/sub of 1 KiB messages loses a fifth.
  */
 const FLUSH_BYTES = 16_384
 

@@ -5,6 +5,7 @@ import { freePort } from '../process/free-port.ts'
 import type { Arrangement, Recipe, Service } from '../process/service.ts'
 import { type Supervised, startSupervised } from '../process/supervised.ts'
 import type { ServerTls } from '../tls-files.ts'
+import { busOffset } from './cluster-bus.ts'
 
 export interface RedisServerOptions {
   /** @default a free one */
@@ -39,7 +40,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     ready: /Ready to accept connections/,
     version: /Redis version=([\d.]+)/,
     arrange: async (_home, folder) => {
-      const port = options.port ?? (await freePort())
+      // Nodes of a cluster talk among themselves on a second port.
+      const isNode = options.config?.['cluster-enabled'] === 'yes'
+      const port = options.port ?? (await freePort(isNode ? busOffset : 0))
       const scheme = options.tls === undefined ? 'redis' : 'rediss'
       return {
         port,

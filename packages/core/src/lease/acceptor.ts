@@ -89,7 +89,7 @@ export class Acceptor implements ConsumerHost {
       const delivery = this.#active.get(activeKey(workgroup, route.union, tid))
       if (!delivery) continue
       // Its caller may not know yet that it was begun, or not have heard of the cancel.
-      if (delivery.replyTo === from) delivery.repeat()
+      if (delivery.replyTo !== undefined && delivery.replyTo === from) delivery.repeat()
       else this.#sayCancelled(delivery.task, { workgroup, delivery, reason })
       delivery.lose(error)
     }
@@ -131,9 +131,8 @@ export class Acceptor implements ConsumerHost {
     if (finished) return this.#sayFinished(finished, workgroup, offer)
     const reason = this.#tombstones.get(taskKey(route.union, tid))
     if (reason !== undefined) {
-      if (offer.replyTo !== undefined)
-        this.#sayCancelled(task, { workgroup, delivery: { ...offer, replyTo: offer.replyTo }, reason })
-      return
+      const { attempt, replyTo } = offer
+      return this.#sayCancelled(task, { workgroup, delivery: { attempt, replyTo }, reason })
     }
     if (isStale(this.#ended.get(key), task, offer)) return
     const active = this.#active.get(key)
@@ -164,12 +163,7 @@ export class Acceptor implements ConsumerHost {
 
   #sayFinished(complete: CompleteEvent, workgroup: string, { replyTo, attempt }: Offer): void {
     const { route, tid } = complete
-    if (replyTo === undefined) {
-      this.#context.relay.publish(complete).catch((error: unknown) => {
-        this.#context.host.logger.debug('a stored completion was not published', { tid, error })
-      })
-      return
-    }
+    if (replyTo === undefined) return this.#tellByTopic(complete)
     say(this.#context, replyTo, {
       kind: 'complete',
       route,
@@ -189,15 +183,27 @@ export class Acceptor implements ConsumerHost {
     },
   ): void {
     const { workgroup, delivery, reason } = given
-    if (delivery.replyTo === undefined) return
     const error = { code: 'ERR_AETHER_TASK_CANCELLED', message: reason, retryable: false }
+    const { attempt } = delivery
+    if (delivery.replyTo === undefined) {
+      const { client, host } = this.#context.host
+      const base = { route, tid, client, host, attempt, workgroup, codec: 'json', error } as const
+      return this.#tellByTopic({ ...base, action: 'complete', status: 'cancelled' })
+    }
     say(this.#context, delivery.replyTo, {
       kind: 'cancelled',
       route,
       tid,
       workgroup,
-      attempt: delivery.attempt,
+      attempt,
       error,
+    })
+  }
+
+  /** A peer without an inbox hears its completion where everyone does. */
+  #tellByTopic(complete: CompleteEvent): void {
+    this.#context.relay.publish(complete).catch((error: unknown) => {
+      this.#context.host.logger.debug('a completion was not published', { tid: complete.tid, error })
     })
   }
 

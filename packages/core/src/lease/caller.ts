@@ -210,7 +210,9 @@ export class Caller {
     if (hold.status === 'ended' || hold.sends === 0) return false
     if (attempt !== 0 && attempt !== hold.attempt) return false
     if (hold.holder === undefined) return true
-    return kind !== 'busy' && hold.holder === (from ?? '')
+    if (kind === 'busy') return false
+    // A peer without an inbox does not say its workgroup, so it may only observe: a worker that does say it goes before.
+    return hold.holder === (from ?? '') || hold.holder === ''
   }
 
   #take(hold: Hold, signal: Signal): void {

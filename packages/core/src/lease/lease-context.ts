@@ -21,7 +21,7 @@ export function say(context: LeaseContext, to: string, signal: Signal): void {
 
 /** Tells those who listen, if any; they are promised nothing. */
 export function announce(context: LeaseContext, event: AetherEvent): void {
-  if (!context.settings.announce) return
+  if (!context.settings.announce || context.relay.isHeard?.(event) === false) return
   context.relay.publish(event).catch((error: unknown) => {
     context.host.logger.debug('an event was not published', { action: event.action, tid: event.tid, error })
   })

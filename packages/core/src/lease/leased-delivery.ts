@@ -91,7 +91,8 @@ export class LeasedDelivery implements Delivery {
     this.#retryTimer?.cancel()
     if (this.replyTo !== undefined && this.#isRepeated) return this.#acceptFirst(this.replyTo, handler)
     this.#status = 'running'
-    if (this.replyTo !== undefined) this.#acceptSoon()
+    if (this.replyTo === undefined) this.#acceptByTopic()
+    else this.#acceptSoon()
     handler()
   }
 
@@ -207,6 +208,25 @@ export class LeasedDelivery implements Delivery {
 
   #acceptSoon(): void {
     this.#acceptTimer = this.#context.timers.set(this.#context.settings.acceptDelayMs, () => this.repeat())
+  }
+
+  /** Status 0 is what a peer without an inbox knows as an accept. */
+  #acceptByTopic(): void {
+    const { host, relay } = this.#context
+    const { route, tid } = this.task
+    const { workgroup } = this.#owner
+    const base = { route, tid, client: host.client, host: host.host, workgroup, attempt: this.attempt }
+    const status = {
+      ...base,
+      action: 'status',
+      status: 'initialized',
+      progress: 0,
+      seq: 0,
+      codec: 'json',
+    } as const
+    relay.publish(status).catch((error: unknown) => {
+      host.logger.debug('an accept was not published', { tid, error })
+    })
   }
 
   #acceptFirst(replyTo: string, handler: () => void): void {

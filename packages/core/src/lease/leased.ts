@@ -250,9 +250,15 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
     const { route, tid, from } = signal
     const reason = signal.error?.message ?? 'cancelled'
     acceptor.cancel(signal, reason)
-    if (from === undefined || from === this.#relay.inbox) return
+    if (from === this.#relay.inbox) return
+    // Our own announcement may come back by topic, as the word of a peer without an inbox.
+    if (from === undefined && caller.isCancelled(route.union, tid)) return
     const decided = caller.cancel(route.union, tid, reason)
     if (decided === 'unknown') return
+    if (from === undefined) {
+      if (decided === 'cancelled') this.#tellCancelled(route, tid, reason)
+      return
+    }
     // Asked again because the answer was lost: it is cancelled, as was wished.
     const isStopped = decided === 'cancelled' || caller.isCancelled(route.union, tid)
     say(context, from, {

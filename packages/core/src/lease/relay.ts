@@ -116,6 +116,8 @@ export interface Relay<C extends RelayCapabilities = RelayCapabilities> {
   ): Promise<Consumer>
   /** Sends a signal to one inbox, or to `everyone`. */
   signal(to: string, signal: Signal): Promise<void>
+  /** Whether anybody may be listening for such an event; where nobody is, the lease layer announces nothing. Absent: perhaps. */
+  isHeard?(event: AetherEvent): boolean
   /** Sends an event to everyone who listens. */
   publish(event: AetherEvent, options?: WaitOptions): Promise<void>
   listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener>

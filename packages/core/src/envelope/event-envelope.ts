@@ -2,6 +2,7 @@ import type { AetherEvent, CompleteEvent, StatusEvent, TerminalStatus } from '..
 import { codecField, codecOf } from './codec-name.ts'
 import { invalidEnvelope } from './envelope-errors.ts'
 import type { EnvelopeFields, Parcel } from './envelope.ts'
+import { json } from '../codec/json-codec.ts'
 import { emptyBytes } from '../codec/utf8.ts'
 import type { Address } from './task-envelope.ts'
 
@@ -22,7 +23,7 @@ export function eventToParcel(event: AetherEvent): Parcel {
       return { fields, body: event.body ?? emptyBytes }
     }
     case 'complete':
-      return { fields: { ...completeFields(event), ...headers }, body: event.body ?? emptyBytes }
+      return { fields: { ...completeFields(event), ...headers }, body: event.body ?? failureBody(event) }
     case 'cancel': {
       const fields = {
         action,
@@ -50,6 +51,18 @@ function completeFields(event: CompleteEvent): EnvelopeFields {
   if (status === 'succeed') return { ...base, status, ...(event.error && { error: event.error }) }
   if (status === 'failed') return { ...base, status, ...(event.error && { error: event.error }) }
   return { ...base, status: 'failed', outcome: status, error: event.error ?? outcomeError(status) }
+}
+
+/** What `complete(false, data)` said stands in `data` too: a Python peer looks for it there, and knows no `error`. */
+function failureBody({ status, error }: CompleteEvent): Uint8Array {
+  const data = error?.detail?.['data']
+  if (status !== 'failed' || data === undefined) return emptyBytes
+  try {
+    return json.encode(data)
+  } catch {
+    // The failure itself must go out; its detail holds what JSON made of the data.
+    return emptyBytes
+  }
 }
 
 function outcomeError(status: 'cancelled' | 'expired'): NonNullable<CompleteEvent['error']> {

@@ -214,14 +214,14 @@ export class TaskWorker implements Worker {
   }
 
   #consume(registration: Registration): Promise<Consumer> {
-    const { workgroup, concurrency, name } = this.#options
+    const { workgroup, concurrency, pool } = this.#options
     return this.#host.channel.transport.consume(
       registration.plan.route(registration.context),
       {
         workgroup,
         credit: Math.min(registration.concurrency, concurrency),
         leaseMs: registration.leaseMs,
-        pool: { id: name, credit: concurrency },
+        pool: { id: pool, credit: concurrency },
       },
       (delivery) => this.#take(registration, delivery),
     )

@@ -155,6 +155,8 @@ function firstWord(thrown: unknown): string {
 }
 
 function fromText(message: string, cause: unknown): AetherError | undefined {
+  if (/^(Connection is closed|Stream isn't writeable)/.test(message))
+    return lostCall(lostError(message, cause))
   if (/^(ERR )?(AUTH|invalid password|Client sent AUTH)/i.test(message))
     return new AetherError(refused, `Redis refused the username or the password. (${message})`, { cause })
   if (/unknown (sub)?command/i.test(message)) {
@@ -173,6 +175,8 @@ function fromText(message: string, cause: unknown): AetherError | undefined {
       { cause },
     )
   }
+  if (/cluster support disabled/i.test(message))
+    return new AetherError(invalid, `This Redis is no Cluster: use option url. (${message})`, { cause })
   if (/DB index is out of range|SELECT is not allowed in cluster mode/i.test(message))
     return new AetherError(invalid, `This Redis has no such database. (${message})`, { cause })
   return undefined

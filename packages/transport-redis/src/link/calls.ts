@@ -12,6 +12,9 @@ const asBytes = { replyEncoding: null } as const
 /** How long a call waits that Redis refused for something that passes. */
 const RETRY_MS = 50
 
+/** How often a call follows its slot to another node in one go; a Cluster that is being moved about may send it to and fro. */
+const MOST_REROUTES = 16
+
 export interface CallsOptions {
   readonly maxPending: number
   readonly connectTimeoutMs: number
@@ -91,7 +94,7 @@ export class Calls {
     if (this.#pending.size + this.#repeats.size >= this.#options.maxPending)
       return call.reject(queueFull(this.#options.maxPending))
     this.#pending.add(call)
-    this.#send(session, call, call.name, call.args)
+    this.#send(session, call, new Command(call.name, call.args, asBytes))
   }
 
   /** Waits for a connection. */
@@ -103,8 +106,12 @@ export class Calls {
     )
   }
 
-  #send(session: Session, call: Call, name: string, args: DriverArgument[]): void {
-    const command = new Command(name, args, asBytes)
+  #send(
+    session: Session,
+    call: Call,
+    command: Command,
+    way: (command: Command) => void = (sent) => session.send(sent),
+  ): void {
     command.promise.then(
       (reply: Reply) => {
         this.#pending.delete(call)
@@ -112,18 +119,23 @@ export class Calls {
       },
       (error: Error) => {
         // Otherwise its session ended, and the call with it.
-        if (this.#pending.has(call)) this.#refused(session, call, error, wasSent)
+        if (this.#pending.has(call)) this.#refused(session, call, command, error, wasSent)
       },
     )
-    session.send(command)
+    way(command)
     // The driver refuses at once what it cannot write, so that it surely did not run.
     const wasSent = !command.isSettled
   }
 
-  #refused(session: Session, call: Call, error: Error, wasSent: boolean): void {
+  #refused(session: Session, call: Call, command: Command, error: Error, wasSent: boolean): void {
     const { script } = call
     if (script !== undefined && error.message.startsWith('NOSCRIPT'))
-      return this.#send(session, call, 'eval', [script.lua, ...call.args.slice(1)])
+      return this.#send(session, call, new Command('eval', [script.lua, ...call.args.slice(1)], asBytes))
+    const way = session.reroute(error)
+    if (way !== undefined && call.reroutes < MOST_REROUTES) {
+      call.reroutes += 1
+      return this.#send(session, call, new Command(command.name, command.args, asBytes), way)
+    }
     this.#pending.delete(call)
     const mayPass = !wasSent || passes(error)
     if (mayPass && !call.isSettled) {

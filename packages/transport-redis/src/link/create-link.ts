@@ -1,7 +1,10 @@
 import type { ResolvedOptions } from '../options.ts'
 import type { Target } from '../target.ts'
+import { ClientSession } from './client-session.ts'
+import { ClusterSession } from './cluster-session.ts'
 import { Link } from './link.ts'
 import type { RedisLink } from './redis-link.ts'
+import { SentinelSession } from './sentinel-session.ts'
 import { driverOptions, ServerSession } from './server-session.ts'
 import { opening, type OpenSession } from './session.ts'
 
@@ -23,8 +26,12 @@ function opener(target: Target, attemptTimeoutMs: number): OpenSession {
       const options = driverOptions(target, target, attemptTimeoutMs)
       return (signal) => opening(new ServerSession(nameOf(target), options), signal)
     }
-    default:
-      throw new Error('under construction')
+    case 'sentinel':
+      return (signal) => opening(new SentinelSession(target, attemptTimeoutMs), signal)
+    case 'cluster':
+      return (signal) => opening(new ClusterSession(target, attemptTimeoutMs, Math.random), signal)
+    case 'client':
+      return (signal) => opening(new ClientSession(target.client), signal)
   }
 }
 

@@ -176,11 +176,7 @@ export class Link implements RedisLink {
     this.#session = session
     this.#generation += 1
     this.#queue.explain(undefined)
-    this.#watchdog = new Watchdog(
-      this.#options.keepAliveMs,
-      () => session.watched(),
-      (redis) => session.onSilent(redis),
-    )
+    this.#watchdog = new Watchdog(this.#options.keepAliveMs, session)
     this.#calls.open(session)
     this.#enter({ status: 'ready', generation: this.#generation })
     if (this.#generation > 1) this.#logger.info('connected to Redis again', { redis: session.name })

@@ -1,7 +1,8 @@
 import type { Command, Redis, RedisOptions } from 'ioredis'
 import type { Access, Address } from '../target.ts'
 import { Connection } from './connection.ts'
-import type { Session } from './session.ts'
+import { Pipe } from './pipe.ts'
+import { endSilent, type Session } from './session.ts'
 
 /** Options of the driver for one server. */
 export function driverOptions(address: Address, access: Access, attemptTimeoutMs: number): RedisOptions {
@@ -20,55 +21,48 @@ export function driverOptions(address: Address, access: Access, attemptTimeoutMs
 /** Both connections to one server. */
 export class ServerSession implements Session {
   readonly name: string
+  readonly listener: Redis
   readonly #commands: Connection
-  readonly #listener: Connection
-  #isCorked = false
+  readonly #listening: Connection
+  readonly #pipe: Pipe
 
   constructor(name: string, options: RedisOptions) {
     this.name = name
     this.#commands = new Connection(options)
-    this.#listener = new Connection(options)
-  }
-
-  get listener(): Redis {
-    return this.#listener.redis
+    this.#listening = new Connection(options)
+    this.listener = this.#listening.redis
+    this.#pipe = new Pipe(this.#commands.redis)
   }
 
   async open(): Promise<void> {
-    await Promise.all([this.#commands.open(), this.#listener.open()])
+    await Promise.all([this.#commands.open(), this.#listening.open()])
+  }
+
+  send(command: Command): void {
+    this.#pipe.send(command)
+  }
+
+  reroute(): undefined {
+    return undefined
   }
 
   onLost(handler: (error: Error) => void): void {
     this.#commands.onLost(handler)
-    this.#listener.onLost(handler)
+    this.#listening.onLost(handler)
+  }
+
+  watched(): readonly Redis[] {
+    return [this.#commands.redis, this.listener]
   }
 
   onSilent(redis: Redis): void {
     // Its end is the end of the session.
-    redis.stream.destroy(new Error('Redis gave no sign of life.'))
+    endSilent(redis)
   }
 
-  watched(): readonly Redis[] {
-    return [this.#commands.redis, this.#listener.redis]
-  }
-
-  /** What is sent in one turn leaves in one write. */
-  send(command: Command): void {
-    const { redis } = this.#commands
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      redis.stream.cork()
-      queueMicrotask(this.#uncork)
-    }
-    redis.sendCommand(command)
-  }
+  tend(): void {}
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#commands.destroy(), this.#listener.destroy()])
-  }
-
-  readonly #uncork = (): void => {
-    this.#isCorked = false
-    this.#commands.redis.stream.uncork()
+    await Promise.all([this.#commands.destroy(), this.#listening.destroy()])
   }
 }

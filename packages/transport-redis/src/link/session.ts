@@ -6,14 +6,19 @@ export interface Session {
   readonly name: string
   /** The connection that hears messages; only the link uses it. */
   readonly listener: Redis
+  /** Sends it, or rejects it at once where it cannot be sent. */
+  send(command: Command): void
+  /** Where a refusal means that another server has it: how to send it there. */
+  reroute(error: Error): ((command: Command) => void) | undefined
+  /** Calls `handler` once when the session ends, at once where that has happened; not after `destroy`. */
+  onLost(handler: (error: Error) => void): void
   /** Connections whose silence is noticed. */
   watched(): readonly Redis[]
-  send(command: Command): void
-  /** Calls `handler` once when one of them ends, at once where that has happened; not after `destroy`. */
-  onLost(handler: (error: Error) => void): void
   /** What to do about a connection that gives no sign of life. */
   onSilent(redis: Redis): void
-  /** Gives both up; resolves when nothing is left. What was under way is settled by the link. */
+  /** Called every now and then. */
+  tend(): void
+  /** Gives all up; resolves when nothing is left. What was under way is settled by the link. */
   destroy(): Promise<void>
 }
 
@@ -41,4 +46,9 @@ export async function opening<T extends { open(): Promise<void>; destroy(): Prom
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** Ends a connection that is silent, as if the other side had. */
+export function endSilent(redis: Redis): void {
+  redis.stream.destroy(new Error('Redis gave no sign of life.'))
 }

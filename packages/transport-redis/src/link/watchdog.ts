@@ -1,15 +1,14 @@
 import { Command, type Redis } from 'ioredis'
+import type { Session } from './session.ts'
 
 /** Asks connections for signs of life, and says which gave none: a link may swallow everything and still look open. */
 export class Watchdog {
   readonly #timer: ReturnType<typeof setInterval>
-  readonly #watched: () => readonly Redis[]
-  readonly #onSilent: (redis: Redis) => void
+  readonly #session: Session
   #asked = new Map<Redis, Command>()
 
-  constructor(keepAliveMs: number, watched: () => readonly Redis[], onSilent: (redis: Redis) => void) {
-    this.#watched = watched
-    this.#onSilent = onSilent
+  constructor(keepAliveMs: number, session: Session) {
+    this.#session = session
     this.#timer = setInterval(this.#tick, keepAliveMs)
   }
 
@@ -18,12 +17,13 @@ export class Watchdog {
   }
 
   readonly #tick = (): void => {
+    this.#session.tend()
     const before = this.#asked
     this.#asked = new Map()
-    for (const redis of this.#watched()) {
+    for (const redis of this.#session.watched()) {
       const unanswered = before.get(redis)
       if (unanswered !== undefined && !unanswered.isSettled) {
-        this.#onSilent(redis)
+        this.#session.onSilent(redis)
         continue
       }
       if (redis.status !== 'ready') continue

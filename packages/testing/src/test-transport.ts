@@ -6,6 +6,7 @@ import type { CaseOutcome } from './capability-report.ts'
 import type { ConformanceOptions } from './harness.ts'
 import { runCase } from './suite/run-case.ts'
 import { isApplicable } from './suite/suite-case.ts'
+import type { Suite, SuiteCase } from './suite/suite-case.ts'
 import { suites } from './suite/suites.ts'
 
 /**
@@ -23,7 +24,7 @@ export function testTransport<C extends Capabilities>(options: ConformanceOption
     for (const suite of suites) {
       const applicable = suite.cases.filter((candidate) => isApplicable(candidate, capabilities, faults))
       for (const other of suite.cases.filter((candidate) => !applicable.includes(candidate)))
-        outcomes.push({ suite: suite.name, name: other.name, outcome: 'undeclared', durationMs: 0 })
+        outcomes.push(outcomeOf(suite, other, 'undeclared', 0))
       if (applicable.length === 0) continue
       describe(suite.name, () => {
         for (const suiteCase of applicable)
@@ -35,7 +36,7 @@ export function testTransport<C extends Capabilities>(options: ConformanceOption
               outcome = 'passed'
             } finally {
               const durationMs = Math.round(performance.now() - startedAt)
-              outcomes.push({ suite: suite.name, name: suiteCase.name, outcome, durationMs })
+              outcomes.push(outcomeOf(suite, suiteCase, outcome, durationMs))
             }
           })
       })
@@ -47,4 +48,13 @@ export function testTransport<C extends Capabilities>(options: ConformanceOption
       ),
     )
   })
+}
+
+function outcomeOf(
+  suite: Suite,
+  { name, faults = [] }: SuiteCase,
+  outcome: CaseOutcome['outcome'],
+  durationMs: number,
+): CaseOutcome {
+  return { suite: suite.name, name, outcome, durationMs, faults }
 }

@@ -7,6 +7,7 @@ const programs: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',
   mosquitto: 'mosquitto',
+  'nats-server': 'nats-server',
   openssl: 'openssl',
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { freePort, startMosquitto, startRedis } from '../../src/index.ts'
+import { freePort, startMosquitto, startNats, startRedis } from '../../src/index.ts'
 import { startSupervised } from '../../src/process/supervised.ts'
 import { isAlive } from '../is-alive.ts'
 
@@ -15,7 +15,8 @@ const parent = fileURLToPath(new URL('../fixtures/parent.ts', import.meta.url))
 describe.each([
   { name: 'redis-server', start: startRedis },
   { name: 'mosquitto', start: startMosquitto },
-])('$name', ({ name, start }) => {
+  { name: 'nats-server', start: startNats },
+])('$name', ({ start }) => {
   it('is gone with its folder after close, twice, and its log can still be read', async () => {
     const server = await start()
     expect(isAlive(server.pid)).toBe(true)
@@ -23,7 +24,7 @@ describe.each([
     await Promise.all([server.close(), server.close()])
     expect(isAlive(server.pid)).toBe(false)
     expect(existsSync(server.folder)).toBe(false)
-    expect(server.log()).toMatch(/version/)
+    expect(server.log()).toMatch(/version/i)
     await expect(server.restart()).rejects.toThrow('closed')
     expect(() => server.freeze()).toThrow('closed')
   })
@@ -56,11 +57,11 @@ describe.each([
     const port = await freePort()
     await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve))
     onTestFinished(() => void taken.close())
-    const before = await foldersOf(name)
+    const temporary = await ownTemporaryFolder()
     await expect(start({ port })).rejects.toThrow(
       /ended before it listened on port .*Address already in use/s,
     )
-    expect((await foldersOf(name)).filter((folder) => !before.includes(folder))).toEqual([])
+    expect(await readdir(temporary)).toEqual([])
   })
 
   it('leaves a given folder where it is', async () => {
@@ -97,7 +98,7 @@ it('takes another port where the one it chose was taken meanwhile', async () => 
 })
 
 it('says what a server said that does not get ready in time, and ends it', async () => {
-  const before = await foldersOf('cat')
+  const temporary = await ownTemporaryFolder()
   const start = startSupervised({
     name: 'cat',
     program: 'sh',
@@ -115,7 +116,7 @@ it('says what a server said that does not get ready in time, and ends it', async
   const pid = Number(/warming up (\d+)/.exec(failure)?.[1])
   expect(failure).toContain('did not listen on port 1 within 200 ms')
   expect(isAlive(pid)).toBe(false)
-  expect((await foldersOf('cat')).filter((folder) => !before.includes(folder))).toEqual([])
+  expect(await readdir(temporary)).toEqual([])
 })
 
 it('names a program that cannot be started', async () => {
@@ -169,6 +170,13 @@ async function untilGone(servers: readonly Started[]): Promise<void> {
   })
 }
 
-async function foldersOf(name: string): Promise<readonly string[]> {
-  return (await readdir(tmpdir())).filter((folder) => folder.startsWith(`aether-${name}-`))
+/** Servers of other tests come and go in the one of the system. */
+async function ownTemporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'aether-own-'))
+  vi.stubEnv('TMPDIR', folder)
+  onTestFinished(async () => {
+    vi.unstubAllEnvs()
+    await rm(folder, { recursive: true })
+  })
+  return folder
 }

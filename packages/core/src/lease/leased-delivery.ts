@@ -26,6 +26,11 @@ interface Pending {
   readonly reject: (error: AetherError) => void
 }
 
+interface Settling extends Pending {
+  /** When the lease would have ended. */
+  readonly endsAt: number
+}
+
 interface Renewal {
   readonly promise: Promise<void>
   readonly pending: Pending
@@ -52,7 +57,7 @@ export class LeasedDelivery implements Delivery {
   #seq = 0
   #renewSentAt = 0
   #renewing: Renewal | undefined
-  #settling: Pending | undefined
+  #settling: Settling | undefined
   #reason: AetherError | undefined
   #onRevoke: ((reason: AetherError) => void) | undefined
 
@@ -287,7 +292,7 @@ export class LeasedDelivery implements Delivery {
 
   /** Each repetition says the same, so the lease counts from the first one. */
   #repeatUntilAnswered(signal: PartialSignal, tries: number = 0): void {
-    this.#say(signal)
+    if (this.replyTo !== undefined) say(this.#context, this.replyTo, this.#signal(signal), this.#tooLarge)
     const waitMs = this.#context.settings.retryMs * 2 ** Math.min(tries, 3)
     this.#retryTimer?.cancel()
     this.#retryTimer = this.#context.timers.set(waitMs, () => this.#repeatUntilAnswered(signal, tries + 1))
@@ -317,13 +322,29 @@ export class LeasedDelivery implements Delivery {
   #settle(signal: PartialSignal): Promise<void> {
     this.#status = 'settling'
     this.#acceptTimer?.cancel()
+    const endsAt = this.#endsAt
     this.#endsAt = this.#context.settings.clock.monotonic() + this.#owner.leaseMs
     this.#watchLease()
     const settled = new Promise<void>((resolve, reject) => {
-      this.#settling = { resolve, reject }
+      this.#settling = { resolve, reject, endsAt }
     })
     this.#repeatUntilAnswered(signal)
     return settled
+  }
+
+  /** The caller heard nothing of the end: the lease is what it was, and something shorter may be said instead. */
+  readonly #tooLarge = (error: AetherError): void => {
+    const settling = this.#settling
+    if (this.#status !== 'settling' || !settling) return
+    this.#status = 'running'
+    this.#settling = undefined
+    this.#retryTimer?.cancel()
+    this.#endsAt = settling.endsAt
+    this.#watchLease()
+    this.repeat()
+    if (this.#renewing)
+      this.#repeatUntilAnswered({ kind: 'renew', leaseMs: this.#owner.leaseMs, seq: this.#seq })
+    settling.reject(error)
   }
 }
 

@@ -296,7 +296,10 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   }
 
   #ack(completion: Completion, deadLetter: boolean = false): void {
-    if (!this.#settling()) return
+    if (this.#settling()) this.#complete(completion, deadLetter)
+  }
+
+  #complete(completion: Completion, deadLetter: boolean): void {
     const { attempt, task } = this.#delivery
     const { client, host, workgroup } = this.#host
     // Written out, not spread together: this runs once for each task.
@@ -323,6 +326,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
         this.#settled()
       },
       (error: unknown) => {
+        if (completion.body !== undefined && isTooLarge(error)) return this.#failInstead(error)
         this.#host.counts.refused += 1
         // The task may come again, here too: then its completion is sent again instead of working twice.
         this.#host.finished.add(event)
@@ -330,6 +334,13 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
         this.#settled()
       },
     )
+  }
+
+  /** The limit of the engine was lower than its transport knew: the task is still held, and its caller is told why there is no result. */
+  #failInstead(error: AetherError): void {
+    this.#host.counts.succeeded -= 1
+    this.#host.counts.failed += 1
+    this.#complete({ status: 'failed', error: toErrorShape(error) }, true)
   }
 
   /** Never rejects: where it cannot be given back, the lease ends by itself. */
@@ -436,6 +447,10 @@ function afterTheEnd(work: Work): AetherError {
   return new AetherError('ERR_AETHER_LEASE_LOST', `task ${work.tid} is not in this worker's hands any more`, {
     detail: { tid: work.tid, attempt: work.attempt },
   })
+}
+
+function isTooLarge(error: unknown): error is AetherError {
+  return isAetherError(error) && error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'
 }
 
 function outputTooLarge(work: Work, bytes: number, maxBytes: number): AetherError {

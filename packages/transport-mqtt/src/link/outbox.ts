@@ -1,0 +1,172 @@
+import type { AetherError } from '@aether/core'
+import type { IClientPublishOptions } from 'mqtt'
+import { lostError, pendingError, timeoutError, tooLargeError } from '../errors.ts'
+import type { Connection, Session } from './connection.ts'
+
+/** What is published, and what becomes of it. */
+export interface Publication {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly options: IClientPublishOptions
+  /** Waits for a connection, and is said again where one ended before it was confirmed; otherwise it fails then. */
+  readonly waits: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Entry extends Publication {
+  /** With the reason code of the PUBACK; 0 for quality of service 0. */
+  readonly resolve: (reason: number) => void
+  readonly reject: (error: unknown) => void
+  onAbort: (() => void) | undefined
+  /** Until when it may wait without a connection; monotonic milliseconds. */
+  waitsUntil: number
+  isSettled: boolean
+}
+
+/** Room for the fixed header and the properties beside topic and payload. */
+const headBytes = 128
+
+/** All that is published over one link, in order: never more unconfirmed than the broker allows, and bounded while there is no connection. */
+export class Outbox {
+  readonly #maxPending: number
+  readonly #connectTimeoutMs: number
+  readonly #waiting = new Set<Entry>()
+  readonly #flying = new Set<Entry>()
+  #connection: Connection | undefined
+  #window = 0
+  #maxPacketBytes = Infinity
+  #maximumQos: 0 | 1 = 1
+  #timer: NodeJS.Timeout | undefined
+  #lastError: AetherError | undefined
+
+  constructor(options: { readonly maxPending: number; readonly connectTimeoutMs: number }) {
+    this.#maxPending = options.maxPending
+    this.#connectTimeoutMs = options.connectTimeoutMs
+  }
+
+  /** How many wait or are unconfirmed. */
+  get size(): number {
+    return this.#waiting.size + this.#flying.size
+  }
+
+  publish(publication: Publication): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const { signal, waits } = publication
+      if (signal?.aborted) return reject(signal.reason)
+      if (!this.#connection && !waits) return reject(lostError('there is no connection to the broker'))
+      if (this.#waiting.size >= this.#maxPending) return reject(pendingError(this.#maxPending))
+      const entry: Entry = {
+        ...publication,
+        resolve,
+        reject,
+        onAbort: undefined,
+        waitsUntil: 0,
+        isSettled: false,
+      }
+      if (signal) this.#watch(entry, signal)
+      if (this.#connection && this.#waiting.size === 0 && this.#flying.size < this.#window)
+        return this.#fly(entry, this.#connection)
+      this.#wait(entry)
+    })
+  }
+
+  opened(connection: Connection, session: Session): void {
+    this.#connection = connection
+    this.#window = session.receiveMaximum
+    this.#maxPacketBytes = session.maximumPacketSize
+    this.#maximumQos = session.maximumQos
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#pump()
+  }
+
+  /** What was under way is said again over the next connection, before what came later. */
+  lost(error: AetherError): void {
+    this.#connection = undefined
+    this.#lastError = error
+    const flying = [...this.#flying]
+    const waiting = [...this.#waiting]
+    this.#flying.clear()
+    this.#waiting.clear()
+    for (const entry of [...flying, ...waiting]) {
+      if (entry.isSettled) continue
+      if (entry.waits) this.#wait(entry)
+      else this.#settle(entry, () => entry.reject(lostError('the connection ended before it was confirmed')))
+    }
+  }
+
+  /** Everything that is left is refused. */
+  close(error: AetherError): void {
+    this.#connection = undefined
+    clearTimeout(this.#timer)
+    for (const entry of [...this.#flying, ...this.#waiting]) this.#settle(entry, () => entry.reject(error))
+    this.#flying.clear()
+    this.#waiting.clear()
+  }
+
+  #pump(): void {
+    for (const entry of this.#waiting) {
+      if (!this.#connection || this.#flying.size >= this.#window) return
+      this.#waiting.delete(entry)
+      this.#fly(entry, this.#connection)
+    }
+  }
+
+  #fly(entry: Entry, connection: Connection): void {
+    const { topic, payload, options } = entry
+    const bytes = payload.length + topic.length * 3 + headBytes
+    if (bytes > this.#maxPacketBytes) {
+      const error = tooLargeError(bytes, this.#maxPacketBytes)
+      return this.#settle(entry, () => entry.reject(error))
+    }
+    this.#flying.add(entry)
+    const allowed = this.#maximumQos === 0 && options.qos !== 0 ? { ...options, qos: 0 as const } : options
+    connection.publish(topic, payload, {
+      options: allowed,
+      done: (reason, error) => {
+        if (connection !== this.#connection) return
+        this.#flying.delete(entry)
+        this.#settle(entry, () => (error ? entry.reject(error) : entry.resolve(reason)))
+        if (this.#waiting.size > 0) this.#pump()
+      },
+    })
+  }
+
+  #wait(entry: Entry): void {
+    this.#waiting.add(entry)
+    entry.waitsUntil = performance.now() + this.#connectTimeoutMs
+    if (!this.#connection) this.#arm(this.#connectTimeoutMs)
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#expire()
+    }, delayMs)
+  }
+
+  /** They stand in the order in which they began to wait. */
+  #expire(): void {
+    const now = performance.now()
+    for (const entry of this.#waiting) {
+      if (entry.waitsUntil > now) return this.#arm(entry.waitsUntil - now + 1)
+      this.#waiting.delete(entry)
+      this.#settle(entry, () => entry.reject(timeoutError(this.#connectTimeoutMs, this.#lastError)))
+    }
+  }
+
+  #watch(entry: Entry, signal: AbortSignal): void {
+    entry.onAbort = () => {
+      this.#waiting.delete(entry)
+      this.#settle(entry, () => entry.reject(signal.reason))
+    }
+    signal.addEventListener('abort', entry.onAbort, { once: true })
+  }
+
+  #settle(entry: Entry, settle: () => void): void {
+    if (entry.isSettled) return
+    entry.isSettled = true
+    if (entry.onAbort) entry.signal?.removeEventListener('abort', entry.onAbort)
+    settle()
+  }
+}

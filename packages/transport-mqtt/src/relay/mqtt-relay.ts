@@ -1,0 +1,304 @@
+import {
+  type AetherEvent,
+  type Consumer,
+  decodeFrames,
+  type EventFilter,
+  eventFromParcel,
+  eventToParcel,
+  everyone,
+  type Listener,
+  type Offer,
+  type Relay,
+  type RelayHost,
+  type Route,
+  type RouteCache,
+  routeCache,
+  type SendOutcome,
+  type Signal,
+  signalFromParcel,
+  type TaskMessage,
+  taskToParcel,
+  topicOf,
+  type TransportState,
+  type WaitOptions,
+} from '@aether/core'
+import type { IClientPublishOptions, IPublishPacket } from 'mqtt'
+import type { MqttRelayCapabilities } from '../capabilities.ts'
+import { closedError, noMatchingSubscribers } from '../errors.ts'
+import type { Session } from '../link/connection.ts'
+import { MqttLink } from '../link/mqtt-link.ts'
+import type { MqttSettings } from '../options.ts'
+import { EventTopics } from './event-topics.ts'
+import { asBuffer, framesContentType, fromPayload, isFrame, toPayload } from './payload.ts'
+import { PresenceBoard, willOf } from './presence-board.ts'
+import { SignalBatches } from './signal-batches.ts'
+import { answerTopic, everyoneTopic, inboxTopic, presenceTopic, routeOfAnswer } from './topics.ts'
+import { type TaskHandler, WorkTopics } from './work-topics.ts'
+
+/** How long brokers keep the note that a client died. */
+const offlineSeconds = 3_600
+
+interface Parts {
+  readonly host: RelayHost
+  readonly work: WorkTopics
+  readonly events: EventTopics
+  readonly board: PresenceBoard
+  readonly signals: SignalBatches
+}
+
+/** MQTT as the lease layer needs it: tasks by shared subscription, signals by inbox, events by topic. */
+export class MqttRelay implements Relay<MqttRelayCapabilities> {
+  readonly name: string = 'mqtt'
+  readonly capabilities: MqttRelayCapabilities
+  readonly inbox: string
+  readonly #settings: MqttSettings
+  readonly #link: MqttLink
+  readonly #routes: RouteCache = routeCache()
+  #parts: Parts | undefined
+  #ignored = 0
+
+  constructor(settings: MqttSettings) {
+    const { clientId, maxPayloadBytes } = settings
+    this.#settings = settings
+    this.inbox = clientId
+    this.capabilities = { groups: true, maxPayloadBytes }
+    this.#link = new MqttLink({
+      settings,
+      clientId,
+      onReady: (session) => this.#onReady(session),
+      onIgnored: this.#onIgnored,
+      onWarning: (message, fields) => this.#parts?.host.logger.warn(message, fields),
+    })
+  }
+
+  get state(): TransportState {
+    return this.#link.state
+  }
+
+  /** Messages that were none of ours, or could not be read. */
+  get ignoredMessages(): number {
+    return this.#ignored
+  }
+
+  states(options?: WaitOptions): AsyncIterable<TransportState> {
+    return this.#link.states(options)
+  }
+
+  async start(host: RelayHost, options: WaitOptions = {}): Promise<void> {
+    const { union, client, host: machine } = host
+    const { qos } = this.#settings
+    const link = this.#link
+    const onIgnored = this.#onIgnored
+    const events = new EventTopics({ union, routes: this.#routes, qos, link, onIgnored })
+    const board = new PresenceBoard(
+      {
+        clientId: this.inbox,
+        union,
+        client,
+        host: machine,
+        publish: (page) => this.#retain(presenceTopic(union, this.inbox), page),
+        onDismiss: (event) => events.tell(event),
+        onIgnored: (error) => onIgnored(presenceTopic(union, '+'), error),
+      },
+      () => events.filters(),
+    )
+    const work = new WorkTopics({ routes: this.#routes, qos, linkFor: async () => link, onIgnored })
+    const signals = new SignalBatches((to, payload) => this.#sendSignals(union, to, payload))
+    this.#parts = { host, work, events, board, signals }
+    const will = {
+      topic: presenceTopic(union, this.inbox),
+      payload: willOf({ client, host: machine }),
+      retain: true,
+      messageExpiryInterval: offlineSeconds,
+    }
+    const starting = Promise.all([link.start(will), ...this.#ownSubscriptions(union, board)])
+    await abortable(starting, options.signal)
+  }
+
+  async send(task: TaskMessage, offer: Offer, options: WaitOptions = {}): Promise<SendOutcome> {
+    const parcel = taskToParcel(task, offer)
+    const reason = await this.#link.publish({
+      topic: topicOf(task.route, task.tid, 'perform'),
+      payload: toPayload(parcel),
+      options: this.#offerOptions(task, offer, isFrame(parcel)),
+      // A repeated offer is made again by whoever repeats it.
+      waits: (offer.sends ?? 1) === 1,
+      signal: options.signal,
+    })
+    return reason === noMatchingSubscribers ? 'nobody' : 'sent'
+  }
+
+  consume(
+    route: Route,
+    { workgroup }: { readonly workgroup: string },
+    handler: TaskHandler,
+  ): Promise<Consumer> {
+    return this.#open().work.join(route, workgroup, handler)
+  }
+
+  /** To its own inbox the broker is no help. */
+  signal(to: string, signal: Signal): Promise<void> {
+    const { signals, host } = this.#open()
+    if (to !== this.inbox) return signals.add(to, signal)
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        host.onSignal(signal)
+        resolve()
+      })
+    })
+  }
+
+  isHeard(event: AetherEvent): boolean {
+    if (this.#settings.isInterop || (event.action !== 'status' && event.action !== 'complete')) return true
+    return this.#open().board.isHeard(event)
+  }
+
+  async publish(event: AetherEvent, options: WaitOptions = {}): Promise<void> {
+    const { board } = this.#open()
+    if (event.action === 'online' || event.action === 'idle' || event.action === 'dismiss')
+      board.announced(event)
+    const parcel = eventToParcel(event)
+    await this.#link.publish({
+      topic: topicOf(event.route, event.tid, event.action),
+      payload: toPayload(parcel),
+      options: { qos: this.#settings.qos, ...(this.#isNew && isFrame(parcel) && framesProperties) },
+      waits: true,
+      signal: options.signal,
+    })
+  }
+
+  async listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener> {
+    const { events, board } = this.#open()
+    const listener = await events.listen(filter, handler)
+    await board.write()
+    return {
+      close: async () => {
+        await listener.close()
+        if (this.state.status === 'ready') await board.write()
+      },
+    }
+  }
+
+  async close(options?: WaitOptions): Promise<void> {
+    const parts = this.#parts
+    await this.#link.close(async () => {
+      parts?.signals.flush()
+      await parts?.board.close()
+    }, options)
+    parts?.board.dispose()
+  }
+
+  get #isNew(): boolean {
+    return this.#link.session?.version === 5
+  }
+
+  #open(): Parts {
+    if (!this.#parts) throw closedError()
+    return this.#parts
+  }
+
+  #ownSubscriptions(union: string, board: PresenceBoard): Promise<unknown>[] {
+    const { qos } = this.#settings
+    const own = [inboxTopic(union, this.inbox), everyoneTopic(union)].map((filter) =>
+      this.#link.subscribe({ filter, qos }, (topic, payload) => this.#hearSignals(topic, payload)),
+    )
+    const answers = this.#link.subscribe(
+      { filter: answerTopic(this.inbox, { union, job: '+', task: '+', context: '+' }), qos },
+      (topic, payload, packet) => this.#hearAnswer(topic, payload, packet),
+    )
+    const pages = this.#link.subscribe({ filter: presenceTopic(union, '+'), qos: 1 }, (topic, payload) =>
+      board.hear(topic.slice(topic.lastIndexOf('/') + 1), payload),
+    )
+    return [...own, answers, pages]
+  }
+
+  #onReady(session: Session): void {
+    const { host, board } = this.#open()
+    if (session.version === 4 && this.state.status === 'starting') {
+      host.logger.warn(
+        'the broker is spoken to in MQTT 3.1.1: it does not tell that nobody is subscribed, and messages do not expire',
+        {},
+      )
+    }
+    board.connected()
+  }
+
+  #offerOptions(task: TaskMessage, { replyTo }: Offer, isRaw: boolean): IClientPublishOptions {
+    const { qos } = this.#settings
+    if (!this.#isNew) return { qos }
+    const expiry = Math.ceil((task.deadline - Date.now()) / 1_000)
+    return {
+      qos,
+      properties: {
+        ...(expiry > 0 && expiry < mostSeconds && { messageExpiryInterval: expiry }),
+        ...(replyTo !== undefined && {
+          responseTopic: answerTopic(replyTo, task.route),
+          correlationData: Buffer.from(task.tid),
+        }),
+        ...(isRaw && { contentType: framesContentType }),
+      },
+    }
+  }
+
+  #sendSignals(union: string, to: string, payload: Uint8Array): Promise<unknown> {
+    const topic = to === everyone ? everyoneTopic(union) : inboxTopic(union, to)
+    const { qos } = this.#settings
+    return this.#link.publish({ topic, payload: asBuffer(payload), options: { qos }, waits: false })
+  }
+
+  async #retain(topic: string, payload: Buffer): Promise<void> {
+    if (this.#link.session?.mayRetain === false) return
+    await this.#link.publish({ topic, payload, options: { qos: 1, retain: true }, waits: true })
+  }
+
+  #hearSignals(topic: string, payload: Buffer): void {
+    const { onSignal } = this.#open().host
+    let signals: readonly Signal[]
+    try {
+      signals = decodeFrames(payload).map((parcel) => signalFromParcel(parcel, this.#routes))
+    } catch (error) {
+      return this.#onIgnored(topic, error)
+    }
+    for (const signal of signals) onSignal(signal)
+  }
+
+  /** A peer that knows no leases, only the response topic and correlation data of MQTT 5. */
+  #hearAnswer(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
+    const route = this.#routes.get(routeOfAnswer(topic))
+    const tid = properties?.correlationData?.toString()
+    if (!route || tid === undefined) return this.#onIgnored(topic, undefined)
+    try {
+      const event = eventFromParcel(fromPayload(payload), { route, tid })
+      if (event.action !== 'status' && event.action !== 'complete') return this.#onIgnored(topic, undefined)
+      const { workgroup } = event
+      this.#open().host.onSignal({ kind: event.action, route, tid, workgroup, attempt: 0, event })
+    } catch (error) {
+      this.#onIgnored(topic, error)
+    }
+  }
+
+  readonly #onIgnored = (topic: string, error: unknown): void => {
+    this.#ignored += 1
+    if (this.#ignored > 1) return
+    const fields = { topic: topic.slice(0, 200), error }
+    this.#parts?.host.logger.warn(
+      'a message on our topics is none of ours; further ones are only counted',
+      fields,
+    )
+  }
+}
+
+const framesProperties = { properties: { contentType: framesContentType } }
+/** The interval is a number of 32 bits. */
+const mostSeconds = 0xffff_ffff
+
+/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts; what was begun goes on. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

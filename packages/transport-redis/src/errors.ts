@@ -37,8 +37,8 @@ export function queueFull(limit: number): AetherError {
 }
 
 /** Nobody came in time; `last` is what went wrong meanwhile. */
-export function connectTimeout(timeoutMs: number, last: AetherError | undefined): AetherError {
-  const why = last === undefined ? '' : ` ${last.message}`
+export function connectTimeout(timeoutMs: number, last: AetherError | undefined, hint = ''): AetherError {
+  const why = last === undefined ? hint : ` ${last.message}`
   return new AetherError(
     'ERR_AETHER_CONNECT_TIMEOUT',
     `No connection to Redis within ${Math.round(timeoutMs)} ms.${why}`,
@@ -54,6 +54,15 @@ export function payloadTooLarge(what: string, bytes: number, limit: number): Aet
     'ERR_AETHER_PAYLOAD_TOO_LARGE',
     `The body of ${what} has ${bytes} bytes; at most ${limit} are carried.`,
     { detail: { bytes, limit } },
+  )
+}
+
+/** The server would end the connection instead of an answer. */
+export function overServerLimit(bytes: number, limit: string, value: number): AetherError {
+  return new AetherError(
+    'ERR_AETHER_PAYLOAD_TOO_LARGE',
+    `${bytes} bytes at once are over the ${limit} of this Redis, ${value}.`,
+    { detail: { bytes, limit: value, setting: limit } },
   )
 }
 
@@ -159,6 +168,8 @@ function fromText(message: string, cause: unknown): AetherError | undefined {
     return lostCall(lostError(message, cause))
   if (/^(ERR )?(AUTH|invalid password|Client sent AUTH)/i.test(message))
     return new AetherError(refused, `Redis refused the username or the password. (${message})`, { cause })
+  if (/max number of clients/i.test(message))
+    return failed(`Redis has as many clients as it takes, see its maxclients. (${message})`, cause, true)
   if (/unknown (sub)?command/i.test(message)) {
     const name = /command:? [`'‘]([^,'’`]+)/i.exec(message)?.[1] ?? ''
     const since = commandSince[name.toLowerCase()]

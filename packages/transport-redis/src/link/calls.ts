@@ -5,6 +5,7 @@ import { passes, queueFull, toAetherError } from '../errors.ts'
 import { Call, type DriverArgument, driverArgument } from './call.ts'
 import type { ReadyQueue } from './ready-queue.ts'
 import type { Argument, Reply, Script } from './redis-link.ts'
+import { overLimit, type ServerLimits } from './server-limits.ts'
 import type { Session } from './session.ts'
 
 const asBytes = { replyEncoding: null } as const
@@ -29,6 +30,7 @@ export class Calls {
   readonly #hashes = new WeakMap<Script, string>()
   readonly #onRefused: (error: Error) => void
   #session: Session | undefined
+  #limits: ServerLimits = { argumentBytes: Number.POSITIVE_INFINITY, commandBytes: Number.POSITIVE_INFINITY }
   #isOver: AetherError | undefined
 
   /** `onRefused` hears of refusals that pass, before the call is repeated. */
@@ -54,8 +56,9 @@ export class Calls {
   }
 
   /** From now on calls go there. */
-  open(session: Session): void {
+  open(session: Session, limits: ServerLimits): void {
     this.#session = session
+    this.#limits = limits
   }
 
   /** The connection ended: what was under way rejects with `error`. */
@@ -93,6 +96,8 @@ export class Calls {
     if (session === undefined) return this.#defer(call)
     if (this.#pending.size + this.#repeats.size >= this.#options.maxPending)
       return call.reject(queueFull(this.#options.maxPending))
+    const refusal = overLimit(call.args, this.#limits)
+    if (refusal !== undefined) return call.reject(refusal)
     this.#pending.add(call)
     this.#send(session, call, new Command(call.name, call.args, asBytes))
   }

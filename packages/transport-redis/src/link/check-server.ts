@@ -3,13 +3,18 @@ import { Command } from 'ioredis'
 import { tooOld } from '../errors.ts'
 import type { RedisMode } from '../options.ts'
 import type { Reply } from './redis-link.ts'
+import type { ServerLimits } from './server-limits.ts'
 import type { Session } from './session.ts'
 
 /** The oldest release that has what a mode is made of. */
 const oldest: Readonly<Record<RedisMode, string>> = { streams: '6.2', lists: '6.2', pubsub: '5.0' }
 
 /** Throws where what answers is not what was asked for, or too old for the mode; also runs a script, since that is what the modes live on. */
-export async function checkServer(session: Session, mode: RedisMode, isCluster: boolean): Promise<void> {
+export async function checkServer(
+  session: Session,
+  mode: RedisMode,
+  isCluster: boolean,
+): Promise<ServerLimits> {
   const { version, kind, role } = await describe(session)
   if (kind === 'sentinel') throw wrongTarget('is a Sentinel: use the options sentinels and name')
   if (kind === 'cluster' && !isCluster) throw wrongTarget('is a node of a Cluster: use the option cluster')
@@ -23,6 +28,22 @@ export async function checkServer(session: Session, mode: RedisMode, isCluster: 
   }
   if (mode === 'pubsub') await ask(session, 'ping', [])
   else await ask(session, 'eval', ["return redis.call('TIME')", 0])
+  return {
+    argumentBytes: await setting(session, 'proto-max-bulk-len'),
+    commandBytes: await setting(session, 'client-query-buffer-limit'),
+  }
+}
+
+/** Where this user may not ask, or nobody may, nothing is known and nothing refused beforehand. */
+async function setting(session: Session, name: string): Promise<number> {
+  try {
+    const reply = await ask(session, 'config', ['get', name])
+    const value = Array.isArray(reply) ? Number(String(reply[1])) : 0
+    return value > 0 ? value : Number.POSITIVE_INFINITY
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    return Number.POSITIVE_INFINITY
+  }
 }
 
 interface Description {
@@ -60,7 +81,7 @@ async function fromInfo(session: Session): Promise<Description> {
 
 /** A command that this server or this user does not have; anything else is a fault of the connection. */
 function isRefusal(error: unknown): boolean {
-  return /unknown command|NOPERM/i.test(error instanceof Error ? error.message : '')
+  return /^ERR |NOPERM/i.test(error instanceof Error ? error.message : '')
 }
 
 async function ask(session: Session, name: string, args: (string | number)[]): Promise<Reply> {

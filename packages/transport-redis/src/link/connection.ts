@@ -40,6 +40,8 @@ export class Connection {
     } catch (error) {
       throw this.#error ?? error
     }
+    // The driver goes on in database 0 where it may not select the one it was given, and only mentions it.
+    if (this.#error !== undefined) throw this.#error
   }
 
   /** Calls `handler` once when it ends, at once where that has happened. */

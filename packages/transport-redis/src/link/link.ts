@@ -12,6 +12,7 @@ import type { ResolvedOptions } from '../options.ts'
 import { backoffMs, pause } from './backoff.ts'
 import { Calls } from './calls.ts'
 import { checkServer } from './check-server.ts'
+import type { ServerLimits } from './server-limits.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import type { Argument, RedisLink, Reply, Script, Subscription } from './redis-link.ts'
 import type { OpenSession, Session } from './session.ts'
@@ -150,7 +151,8 @@ export class Link implements RedisLink {
     const timeoutMs = Math.max(1, Math.min(this.#options.attemptTimeoutMs, deadline - performance.now()))
     const abort = new AbortController()
     const onStop = (): void => abort.abort(closedError())
-    const timer = setTimeout(() => abort.abort(connectTimeout(timeoutMs, undefined)), timeoutMs)
+    const hint = this.#parts.usesTls ? ' Does that port speak TLS?' : ''
+    const timer = setTimeout(() => abort.abort(connectTimeout(timeoutMs, undefined, hint)), timeoutMs)
     this.#stop.signal.addEventListener('abort', onStop, { once: true })
     let session: Session | undefined
     const giveUp = (): void => this.#leave(session)
@@ -158,10 +160,10 @@ export class Link implements RedisLink {
       session = await this.#parts.open(abort.signal)
       abort.signal.addEventListener('abort', giveUp, { once: true })
       if (abort.signal.aborted) giveUp()
-      await checkServer(session, this.#options.mode, this.isCluster)
+      const limits = await checkServer(session, this.#options.mode, this.isCluster)
       await this.#subscriptions.restore(session.listener)
       abort.signal.throwIfAborted()
-      this.#becomeReady(session)
+      this.#becomeReady(session, limits)
     } catch (error) {
       this.#leave(session)
       throw abort.signal.aborted ? abort.signal.reason : error
@@ -172,12 +174,12 @@ export class Link implements RedisLink {
     }
   }
 
-  #becomeReady(session: Session): void {
+  #becomeReady(session: Session, limits: ServerLimits): void {
     this.#session = session
     this.#generation += 1
     this.#queue.explain(undefined)
     this.#watchdog = new Watchdog(this.#options.keepAliveMs, session)
-    this.#calls.open(session)
+    this.#calls.open(session, limits)
     this.#enter({ status: 'ready', generation: this.#generation })
     if (this.#generation > 1) this.#logger.info('connected to Redis again', { redis: session.name })
     this.#queue.settle()

@@ -313,4 +313,42 @@ describe('release', () => {
     await clock.advance(29_000)
     expect(worker.deliveries.map(({ attempt }) => attempt)).toEqual([1, 2])
   })
+
+  test('a completion that the engine finds too large leaves the lease as it was', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 3_000 })
+    hub.maxMessageBytes = 1_000
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(10)
+    const delivery = worker.deliveries[0]!
+    const outcome = outcomeOf(delivery.ack(completeOf(delivery, { body: new Uint8Array(2_000) })))
+    await clock.advance(10)
+    expect(outcome.value).toBe('ERR_AETHER_PAYLOAD_TOO_LARGE')
+    const renewed = outcomeOf(delivery.renew())
+    await clock.advance(2_500)
+    expect(renewed.value).toBe('resolved')
+    const again = outcomeOf(delivery.ack(completeOf(delivery)))
+    await clock.advance(10)
+    expect(again.value).toBe('resolved')
+    expect(caller.completions('1')).toMatchObject([{ status: 'succeed', attempt: 1 }])
+  })
+
+  test('a lease that is not held any longer after a completion too large ends in time', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 3_000 })
+    hub.maxMessageBytes = 1_000
+    await caller.transport.send(taskOf('1', { attempts: 1 }))
+    await clock.advance(10)
+    const delivery = worker.deliveries[0]!
+    const codes: string[] = []
+    delivery.onRevoke(({ code }) => codes.push(code))
+    outcomeOf(delivery.ack(completeOf(delivery, { body: new Uint8Array(2_000) })))
+    await clock.advance(3_100)
+    expect(codes).toEqual(['ERR_AETHER_LEASE_LOST'])
+    expect(caller.completions('1')).toMatchObject([{ error: { code: 'ERR_AETHER_ATTEMPTS_EXHAUSTED' } }])
+  })
 })

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
+import { AetherError } from '../../src/errors.ts'
 import { eventFromParcel, eventToParcel } from '../../src/envelope/event-envelope.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../src/envelope/json-envelope.ts'
 import { signalFromParcel, signalToParcel } from '../../src/envelope/signal-envelope.ts'
@@ -45,6 +46,8 @@ export class LossyHub {
   fate: Fate = () => [1]
   /** Whether the hub tells senders that nobody is subscribed. */
   knowsNobody = false
+  /** Signals that are longer are refused. */
+  maxMessageBytes = Infinity
   readonly relays: HubRelay[] = []
   readonly sent: Message[] = []
   readonly subscriptions = new Set<Subscription>()
@@ -164,6 +167,8 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
 
   async signal(to: string, signal: Signal): Promise<void> {
     const bytes = encodeEnvelope(signalToParcel(signal))
+    if (bytes.length > this.#hub.maxMessageBytes)
+      throw new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `${bytes.length} bytes`)
     for (const relay of this.#hub.relays) {
       if (to !== everyone && relay.inbox !== to) continue
       const deliver = (): void => relay.host?.onSignal(signalFromParcel(decodeEnvelope(bytes), this.#routes))

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** The test configuration of every package: sources instead of builds, a JSON report for the closing count. */
@@ -15,4 +16,9 @@ export function packageTests(overrides: NonNullable<ViteUserConfig['test']> = {}
       ...overrides,
     },
   })
+}
+
+/** For packages whose tests start servers: brings those that are missing, or says which command does, before the first test. */
+export const withServers: NonNullable<ViteUserConfig['test']> = {
+  globalSetup: fileURLToPath(new URL('./tools/services/src/vitest-setup.ts', import.meta.url)),
 }

@@ -1,7 +1,8 @@
 import { AetherError, type ErrorCode, isAetherError } from '@aether/core'
 
 export function invalidOption(option: string, problem: string, value: unknown): AetherError {
-  const shown = value === undefined || typeof value === 'object' ? '' : `; it is ${String(value)}`
+  const isShown = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+  const shown = isShown ? `; it is ${value}` : ''
   return new AetherError('ERR_AETHER_OPTIONS_INVALID', `Option ${option} of redis ${problem}${shown}.`, {
     detail: { option },
   })
@@ -229,6 +230,10 @@ export function connectError(thrown: unknown, target: string, usesTls: boolean):
 
 function failed(message: string, cause: unknown, retryable: boolean): AetherError {
   return new AetherError('ERR_AETHER_CONNECT_FAILED', message, { cause, retryable })
+}
+
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 function codeOf(thrown: unknown): string {

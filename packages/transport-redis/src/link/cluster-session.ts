@@ -1,4 +1,5 @@
 import type { Command, Redis } from 'ioredis'
+import { asError } from '../errors.ts'
 import type { Address, ClusterTarget } from '../target.ts'
 import { backoffMs, pause } from './backoff.ts'
 import { Connection } from './connection.ts'
@@ -176,7 +177,7 @@ export class ClusterSession implements Session {
   }
 
   async #learnFromAny(): Promise<void> {
-    let reason: unknown
+    let reason = new Error('The session is over.')
     for (const address of this.#target.nodes) {
       if (this.#stop.signal.aborted) break
       const key = keyOf(address)
@@ -185,10 +186,10 @@ export class ClusterSession implements Session {
         await node.opening
         return await this.#learn(key, node.connection.redis)
       } catch (error) {
-        reason = error
+        reason = asError(error)
       }
     }
-    throw reason ?? new Error('The session is over.')
+    throw reason
   }
 
   async #learn(asked: string, redis: Redis): Promise<void> {

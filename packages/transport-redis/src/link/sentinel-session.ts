@@ -1,5 +1,6 @@
 import { AetherError } from '@aether/core'
 import type { Command, Redis, RedisOptions } from 'ioredis'
+import { asError } from '../errors.ts'
 import type { Address, SentinelTarget } from '../target.ts'
 import { Connection } from './connection.ts'
 import { driverOptions, ServerSession } from './server-session.ts'
@@ -83,7 +84,7 @@ export class SentinelSession implements Session {
 
   /** Asks one Sentinel after the other where the master is; the one that knows stays connected. */
   async #ask(): Promise<Address> {
-    let reason: unknown
+    let reason = new Error('The session is over.')
     for (const address of this.#target.sentinels) {
       if (this.#isOver) break
       const connection = new Connection(this.#sentinelOptions(address))
@@ -99,11 +100,11 @@ export class SentinelSession implements Session {
         reason = wrongSentinel(address, `knows no master ${this.#target.name}: see option name`)
       } catch (error) {
         const isNone = error instanceof Error && /unknown command/i.test(error.message)
-        reason = isNone ? wrongSentinel(address, 'is none: see option sentinels') : error
+        reason = isNone ? wrongSentinel(address, 'is none: see option sentinels') : asError(error)
       }
       await connection.destroy()
     }
-    throw reason ?? new Error('The session is over.')
+    throw reason
   }
 
   #sentinelOptions(address: Address): RedisOptions {
@@ -119,7 +120,9 @@ export class SentinelSession implements Session {
       this.#isWatching = false
     })
     sentinel.redis.on('message', (_channel: string, message: string) => {
-      if (message.split(' ')[0] === this.#target.name)
+      const [name, , , host, port] = message.split(' ')
+      // It may be told of the switch that it has followed already.
+      if (name === this.#target.name && `${host}:${port}` !== this.name)
         this.#lose(new Error('The Sentinels chose another master.'))
     })
     await sentinel.redis.subscribe('+switch-master')

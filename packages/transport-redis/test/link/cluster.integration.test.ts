@@ -57,7 +57,9 @@ test('a message reaches a subscriber on any node', async () => {
 })
 
 test('an injected Cluster runs commands, and stays open', async () => {
-  const client = new Cluster([{ host: '127.0.0.1', port: cluster.nodes[0]?.port as number }])
+  const node = { host: '127.0.0.1', port: cluster.nodes[0]?.port as number }
+  const client = new Cluster([node], { lazyConnect: true })
+  await client.connect()
   const listeners = client.listenerCount('close')
   const link = createLink(resolveOptions({ client }))
   await link.start(silentLogger)

@@ -35,6 +35,19 @@ async function opened(options: RedisOptions = {}): Promise<RedisLink> {
   return one
 }
 
+function refusalOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => 'it did not reject',
+    (error: unknown) => error,
+  )
+}
+
+async function isReadyAgain(one: RedisLink): Promise<void> {
+  await expect
+    .poll(() => one.state.status === 'ready' && one.state.generation, { timeout: 5_000 })
+    .toBeGreaterThan(1)
+}
+
 const slow = { name: 'slow', lua: "redis.call('INCR', KEYS[1]) return 1" }
 
 test('what is under way when the connection ends is told that it may have run', async () => {
@@ -53,15 +66,15 @@ test('what is under way when the connection ends is told that it may have run', 
 })
 
 test('a stalled link is noticed and replaced', async () => {
-  const one = await opened({ keepAliveMs: 50, attemptTimeoutMs: 100 })
+  const one = await opened({ keepAliveMs: 200, attemptTimeoutMs: 300 })
   const heard: string[] = []
   await one.subscribe('stall', (message) => heard.push(message.toString()))
   proxy.stall()
   const began = performance.now()
-  await expect.poll(() => one.state.status, { interval: 5 }).toBe('reconnecting')
-  expect(performance.now() - began).toBeLessThan(1_000)
+  await expect.poll(() => one.state.status, { interval: 5, timeout: 5_000 }).toBe('reconnecting')
+  expect(performance.now() - began).toBeLessThan(2_000)
   proxy.heal()
-  await expect.poll(() => one.state).toEqual({ status: 'ready', generation: 2 })
+  await isReadyAgain(one)
   await one.publish('stall', Buffer.from('again'))
   await expect.poll(() => heard).toEqual(['again'])
   await one.close()
@@ -69,14 +82,14 @@ test('a stalled link is noticed and replaced', async () => {
 
 test('a frozen server is noticed, and an injected client with it', async () => {
   const client = new Redis({ port: proxy.port })
-  const links = [await opened({ keepAliveMs: 50, attemptTimeoutMs: 100 })]
-  links.push(createLink(resolveOptions({ client, keepAliveMs: 50, attemptTimeoutMs: 100 })))
+  const links = [await opened({ keepAliveMs: 200, attemptTimeoutMs: 300 })]
+  links.push(createLink(resolveOptions({ client, keepAliveMs: 200, attemptTimeoutMs: 300 })))
   await links[1]?.start(silentLogger)
   server.freeze()
-  for (const one of links) await expect.poll(() => one.state.status).toBe('reconnecting')
+  for (const one of links) await expect.poll(() => one.state.status, { timeout: 5_000 }).toBe('reconnecting')
   server.thaw()
   for (const one of links) {
-    await expect.poll(() => one.state).toEqual({ status: 'ready', generation: 2 })
+    await isReadyAgain(one)
     expect(String(await one.command('PING', []))).toBe('PONG')
     await one.close()
   }
@@ -91,7 +104,7 @@ test('an injected client that was never connected is told to, and keeps none of 
   await one.start(silentLogger)
   expect(String(await one.command('PING', []))).toBe('PONG')
   await server.cli('client', 'kill', 'type', 'normal')
-  await expect.poll(() => one.state).toEqual({ status: 'ready', generation: 2 })
+  await isReadyAgain(one)
   await one.close()
   expect(client.eventNames().map((name) => [name, client.listenerCount(name)])).toEqual(before)
   expect(await client.ping()).toBe('PONG')
@@ -110,21 +123,20 @@ test('calls and subscriptions wait for a connection: so many and so long', async
   const began = performance.now()
   const late = { code: 'ERR_AETHER_CONNECT_TIMEOUT', retryable: true }
   const waiting = [
-    expect(one.command('PING', [])).rejects.toMatchObject(late),
-    expect(one.publish('a', Buffer.of(1))).rejects.toMatchObject(late),
-    expect(one.subscribe('a', () => {})).rejects.toMatchObject(late),
+    refusalOf(one.command('PING', [])),
+    refusalOf(one.publish('a', Buffer.of(1))),
+    refusalOf(one.subscribe('a', () => {})),
   ]
   await expect(one.command('PING', [])).rejects.toMatchObject({
     code: 'ERR_AETHER_QUEUE_FULL',
     retryable: true,
   })
-  await Promise.all(waiting)
+  for (const refusal of waiting) expect(await refusal).toMatchObject(late)
   expect(performance.now() - began).toBeGreaterThan(250)
-  const closing = expect(one.command('PING', [])).rejects.toMatchObject({
-    code: 'ERR_AETHER_TRANSPORT_CLOSED',
-  })
+  const closing = refusalOf(one.command('PING', []))
   await one.close()
-  await closing
+  const closed = { code: 'ERR_AETHER_TRANSPORT_CLOSED' }
+  expect(await closing).toMatchObject(closed)
   proxy.heal()
   await expect(one.command('PING', [])).rejects.toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
   await expect(one.subscribe('a', () => {})).rejects.toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
@@ -153,19 +165,17 @@ test('close leaves nothing, whenever it comes', async () => {
   await Promise.all([ready.close(), ready.close()])
   proxy.stall()
   const starting = link({ connectTimeoutMs: 10_000 })
-  const start = expect(starting.start(silentLogger)).rejects.toMatchObject({
-    code: 'ERR_AETHER_TRANSPORT_CLOSED',
-  })
+  const start = refusalOf(starting.start(silentLogger))
   await starting.close()
-  await start
+  expect(await start).toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
   const aborted = link({ connectTimeoutMs: 10_000 })
   const reason = new Error('changed my mind')
   await expect(aborted.start(silentLogger, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   const stop = new AbortController()
   const abortedLater = link({ connectTimeoutMs: 10_000 })
-  const later = expect(abortedLater.start(silentLogger, { signal: stop.signal })).rejects.toBe(reason)
+  const later = refusalOf(abortedLater.start(silentLogger, { signal: stop.signal }))
   stop.abort(reason)
-  await later
+  expect(await later).toBe(reason)
   expect(abortedLater.state.status).toBe('failed')
   await Promise.all([aborted.close(), abortedLater.close()])
   proxy.cut()

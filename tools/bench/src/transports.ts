@@ -3,6 +3,7 @@ import type { Transport } from '@aether/core'
 /** Our transports by the name of their contender; each is loaded only where it is used. */
 const transports: Readonly<Record<string, (url: string) => Promise<Transport>>> = {
   aether: async (url) => (await import('@aether/transport-tcp')).tcp({ url }),
+  'aether-mqtt': async (url) => (await import('@aether/transport-mqtt')).mqtt({ url }),
 }
 
 export async function openTransport(contender: string, url: string): Promise<Transport> {

@@ -29,10 +29,10 @@ export interface RedisListsCapabilities extends Capabilities {
 /** Mode `pubsub`, each value in its type. */
 export interface RedisPubsubCapabilities extends Capabilities {
   readonly delivery: 'at-most-once'
-  readonly redelivery: 'native'
+  readonly redelivery: 'none'
   readonly durable: false
   readonly groups: true
-  readonly delay: false
+  readonly delay: true
   readonly priority: false
   readonly deadLetter: false
   readonly results: false
@@ -61,10 +61,10 @@ export const redisListsCapabilities: RedisListsCapabilities = { ...kept }
 /** With the default of `maxPayloadBytes`. */
 export const redisPubsubCapabilities: RedisPubsubCapabilities = {
   delivery: 'at-most-once',
-  redelivery: 'native',
+  redelivery: 'none',
   durable: false,
   groups: true,
-  delay: false,
+  delay: true,
   priority: false,
   deadLetter: false,
   results: false,

@@ -1,0 +1,113 @@
+import { AetherError, isAetherError } from '@aether/core'
+import type { RedisLink } from '../link/redis-link.ts'
+import { FrameWriter } from './frame-writer.ts'
+import { writeHead } from './frames.ts'
+
+/** A batch that grows beyond this leaves within its turn. */
+const fullBytes = 131_072
+
+/** What travels in a batch and must know whether it left. */
+export interface Passenger {
+  /** How many connections of the server got it; undefined where the server cannot know. */
+  carried(call: number, receivers: number | undefined): void
+  /** It did not leave, or nobody knows whether it did. */
+  stranded(call: number, error: AetherError): void
+}
+
+/** What one turn says to one channel: one message. */
+export class Batch {
+  readonly writer: FrameWriter = new FrameWriter()
+  /** How many connections got it; undefined where the server cannot know. */
+  readonly done: Promise<number | undefined>
+  resolve!: (receivers: number | undefined) => void
+  reject!: (error: AetherError) => void
+  #passengers: Passenger[] | undefined
+  #calls: number[] = []
+
+  constructor(from: string) {
+    this.done = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    // Not everyone who says something waits to hear whether it left.
+    this.done.catch(() => undefined)
+    writeHead(this.writer, from)
+  }
+
+  board(passenger: Passenger, call: number): void {
+    ;(this.#passengers ??= []).push(passenger)
+    this.#calls.push(call)
+  }
+
+  left(receivers: number | undefined): void {
+    this.resolve(receivers)
+    const passengers = this.#passengers ?? []
+    for (let index = 0; index < passengers.length; index++)
+      passengers[index]?.carried(this.#calls[index] ?? 0, receivers)
+  }
+
+  failed(error: AetherError): void {
+    this.reject(error)
+    const passengers = this.#passengers ?? []
+    for (let index = 0; index < passengers.length; index++)
+      passengers[index]?.stranded(this.#calls[index] ?? 0, error)
+  }
+}
+
+/** Everything that this instance says: what is said to one channel in one turn of the loop leaves as one message, in order. */
+export class Outbox {
+  readonly #link: RedisLink
+  readonly #from: string
+  readonly #open = new Map<string, Batch>()
+  readonly #leaving = new Set<Promise<void>>()
+  #turn: NodeJS.Immediate | undefined
+
+  constructor(link: RedisLink, from: string) {
+    this.#link = link
+    this.#from = from
+  }
+
+  /** The batch that leaves to `channel` at the end of this turn. */
+  to(channel: string): Batch {
+    let batch = this.#open.get(channel)
+    if (batch !== undefined) {
+      if (batch.writer.length < fullBytes) return batch
+      this.#open.delete(channel)
+      this.#send(channel, batch)
+    }
+    batch = new Batch(this.#from)
+    this.#open.set(channel, batch)
+    this.#turn ??= setImmediate(() => this.flush())
+    return batch
+  }
+
+  flush(): void {
+    if (this.#turn !== undefined) clearImmediate(this.#turn)
+    this.#turn = undefined
+    for (const [channel, batch] of this.#open) this.#send(channel, batch)
+    this.#open.clear()
+  }
+
+  /** Resolves when all that was said has left, or failed to. */
+  async idle(): Promise<void> {
+    this.flush()
+    await Promise.all(this.#leaving)
+  }
+
+  #send(channel: string, batch: Batch): void {
+    const leaving = this.#link.publish(channel, batch.writer.finish()).then(
+      (receivers) => batch.left(this.#link.isCluster ? undefined : receivers),
+      (error: unknown) => batch.failed(asError(error)),
+    )
+    this.#leaving.add(leaving)
+    void leaving.finally(() => this.#leaving.delete(leaving))
+  }
+}
+
+function asError(error: unknown): AetherError {
+  if (isAetherError(error)) return error
+  return new AetherError('ERR_AETHER_TRANSPORT_LOST', `Publishing failed: ${String(error)}`, {
+    cause: error,
+    retryable: true,
+  })
+}

@@ -1,0 +1,6 @@
+import { isAetherError } from '@aether/core'
+
+/** Whether a call failed with its connection, so that it may have been done and is worth another try. */
+export function isPassing(error: unknown): boolean {
+  return isAetherError(error) && error.code === 'ERR_AETHER_TRANSPORT_LOST' && error.retryable
+}

@@ -1,0 +1,45 @@
+/** How tasks get their ids and come into the queue. Needs the mode's `queue_add`. */
+export const enqueue = `
+-- Reserves ids, which grow without end: a counter that was cleaned away begins anew at the clock.
+local function reserve_ids(count)
+  local last = call('INCRBY', base .. '/last', count)
+  if last == count then
+    last = now + count
+    call('SET', base .. '/last', text(last))
+  end
+  return last - count
+end
+
+local added = {}
+
+local function add_entry(ctx, id, entry)
+  queue_add(ctx, id, entry)
+  added[ctx] = (added[ctx] or 0) + 1
+end
+
+local function ring_added()
+  for ctx, count in pairs(added) do
+    for _, group in ipairs(groups_of(ctx).names) do ring(group, ctx, count) end
+  end
+end
+
+-- Lets delayed tasks in whose time has come.
+local function promote(limit)
+  local due = call('ZRANGEBYSCORE', base .. '/delayed', '-inf', text(now), 'LIMIT', 0, limit)
+  if #due == 0 then return end
+  local first = reserve_ids(#due)
+  for index, tid in ipairs(due) do
+    local entry = call('HGET', base .. '/later', tid)
+    local record = find_record(tid)
+    if entry and record and record.state == 'L' and record.id == '' then
+      record.id = text(first + index)
+      record.open = groups_for(record.ctx, record.named).joined
+      save_record(tid, record)
+      add_entry(record.ctx, record.id, entry)
+    end
+    call('HDEL', base .. '/later', tid)
+    call('ZREM', base .. '/delayed', tid)
+  end
+  ring_added()
+end
+`

@@ -1,0 +1,43 @@
+import type { Script } from '../link/redis-link.ts'
+import { bells } from './lua/bells.ts'
+import { cancel, check, regain } from './lua/calls.ts'
+import { clean } from './lua/clean.ts'
+import { endings } from './lua/endings.ts'
+import { enqueue } from './lua/enqueue.ts'
+import { groups } from './lua/groups.ts'
+import { messages } from './lua/messages.ts'
+import { prelude } from './lua/prelude.ts'
+import { records } from './lua/records.ts'
+import { send } from './lua/send.ts'
+import { take } from './lua/take.ts'
+import { tick } from './lua/tick.ts'
+import { work } from './lua/work.ts'
+
+/** Everything that has to be one step, each a script over the keys of one job/task. */
+export interface QueueScripts {
+  readonly send: Script
+  readonly take: Script
+  readonly work: Script
+  readonly cancel: Script
+  readonly check: Script
+  readonly regain: Script
+  readonly tick: Script
+}
+
+/** Puts the scripts of a mode together: `queue` defines the functions `queue_…`. */
+export function queueScripts(mode: string, queue: string): QueueScripts {
+  const base = [prelude, records, messages, bells, queue]
+  const script = (name: string, ...parts: readonly string[]): Script => ({
+    name: `${mode} ${name}`,
+    lua: [...base, ...parts].join('\n'),
+  })
+  return {
+    send: script('send', groups, enqueue, send),
+    take: script('take', groups, endings, take),
+    work: script('work', groups, endings, work),
+    cancel: script('cancel', groups, endings, cancel),
+    check: script('check', check),
+    regain: script('regain', groups, endings, regain),
+    tick: script('tick', groups, enqueue, endings, clean, tick),
+  }
+}

@@ -156,6 +156,13 @@ describe('a transport is refused', () => {
     expect(problems(workspace({ ...sound, cases }))).toContainEqual(expect.stringContaining(message))
   })
 
+  it('whose report an older suite left, which named no faults', () => {
+    const cases = sound.cases.map(({ faults: _, ...each }) => each)
+    expect(problems(workspace({ ...sound, cases }))).toContainEqual(
+      expect.stringContaining('declares the fault link, and no case with it passed'),
+    )
+  })
+
   it('that calls itself durable and whose engine was never restarted', () => {
     const durable = { ...sound, capabilities: { ...capabilities, durable: true } }
     const name = 'a restarted engine still has what it accepted, though its caller is gone'

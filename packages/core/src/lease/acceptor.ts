@@ -1,7 +1,6 @@
 import type { CompleteEvent, ConsumeOptions, Consumer, Delivery, Route, TaskMessage } from '../transport.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { CreditPool } from './credit-pool.ts'
-import { leaseLost } from './endings.ts'
 import { LeaseConsumer, type ConsumerHost } from './lease-consumer.ts'
 import { say, type LeaseContext } from './lease-context.ts'
 import type { LeasedDelivery } from './leased-delivery.ts'
@@ -21,6 +20,8 @@ interface Ended {
   readonly attempt: number
   readonly replyTo: string | undefined
   readonly deadline: number
+  readonly sends: number
+  readonly isKnown: boolean
 }
 
 /** The worker's side: takes each offer once, whatever comes twice or late, and remembers what it finished. */
@@ -111,8 +112,9 @@ export class Acceptor implements ConsumerHost {
   onEnd(consumer: LeaseConsumer, delivery: LeasedDelivery): void {
     const key = activeKey(consumer.workgroup, delivery.task.route.union, delivery.task.tid)
     if (this.#active.get(key) === delivery) this.#active.delete(key)
-    const { attempt, replyTo, task } = delivery
-    if (!delivery.isForgotten) this.#ended.set(key, { attempt, replyTo, deadline: task.deadline })
+    const { attempt, replyTo, sends, isKnown, task } = delivery
+    if (!delivery.isForgotten)
+      this.#ended.set(key, { attempt, replyTo, sends, isKnown, deadline: task.deadline })
     if (consumer.isClosed && consumer.isIdle) this.#leave(consumer)
     consumer.pump()
     for (const member of this.#pools.get(consumer.poolId ?? '')?.members ?? []) member.pump()
@@ -156,8 +158,7 @@ export class Acceptor implements ConsumerHost {
       active.repeat()
       return false
     }
-    // The caller has given up on the attempt in hand.
-    active.lose(leaseLost)
+    active.overtaken()
     return true
   }
 
@@ -233,9 +234,12 @@ export class Acceptor implements ConsumerHost {
 }
 
 /** The same offer as one that ended here, or an older one; performed anew, a tid has another deadline. */
-function isStale(ended: Ended | undefined, { deadline }: TaskMessage, { attempt, replyTo }: Offer): boolean {
-  if (!ended || replyTo === undefined) return false
-  return ended.replyTo === replyTo && ended.deadline === deadline && attempt <= ended.attempt
+function isStale(ended: Ended | undefined, { deadline }: TaskMessage, offer: Offer): boolean {
+  if (!ended || offer.replyTo === undefined) return false
+  if (ended.replyTo !== offer.replyTo || ended.deadline !== deadline) return false
+  if (offer.attempt !== ended.attempt) return offer.attempt < ended.attempt
+  // A caller that heard nothing of the attempt offers it again: that is no copy.
+  return ended.isKnown || (offer.sends ?? 1) <= ended.sends
 }
 
 function activeKey(workgroup: string, union: string, tid: string): string {

@@ -45,10 +45,13 @@ export class LeasedDelivery implements Delivery {
   readonly attempt: number
   /** Inbox of the caller; undefined for a peer that knows none: then there is no lease to lose. */
   readonly replyTo: string | undefined
+  /** How often its task had been offered. */
+  readonly sends: number
   readonly #context: LeaseContext
   readonly #owner: DeliveryOwner
-  readonly #isRepeated: boolean
   #isForgotten = false
+  #isKnown = false
+  #isReleased = false
   #status: Status = 'held'
   #endsAt: number
   #leaseTimer: Timer | undefined
@@ -69,7 +72,7 @@ export class LeasedDelivery implements Delivery {
     this.task = given.task
     this.attempt = given.offer.attempt
     this.replyTo = given.offer.replyTo
-    this.#isRepeated = (given.offer.sends ?? 1) > 1
+    this.sends = given.offer.sends ?? 1
     this.#context = context
     this.#owner = owner
     this.#endsAt = context.settings.clock.monotonic() + owner.leaseMs
@@ -85,6 +88,11 @@ export class LeasedDelivery implements Delivery {
     return this.#isForgotten
   }
 
+  /** Its caller has answered: from now on it offers a newer attempt, and this one no more. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
   /** Waits behind others for credit; the lease layer renews it meanwhile. */
   hold(): void {
     if (this.replyTo === undefined) return
@@ -94,7 +102,7 @@ export class LeasedDelivery implements Delivery {
   /** Goes to the handler: now or, where it was offered before, once the `accept` is out, so that a task that kills its worker leaves a trace. */
   begin(handler: () => void): void {
     this.#retryTimer?.cancel()
-    if (this.replyTo !== undefined && this.#isRepeated) return this.#acceptFirst(this.replyTo, handler)
+    if (this.replyTo !== undefined && this.sends > 1) return this.#acceptFirst(this.replyTo, handler)
     this.#status = 'running'
     if (this.replyTo === undefined) this.#acceptByTopic()
     else this.#acceptSoon()
@@ -128,6 +136,7 @@ export class LeasedDelivery implements Delivery {
     this.#acceptTimer?.cancel()
     const signal = this.#signal({ kind: 'status', leaseMs: this.#owner.leaseMs, event })
     await this.#context.relay.signal(this.replyTo, signal)
+    if (this.#reason) throw lostError(this.#reason)
   }
 
   async ack(complete: CompleteEvent, options: { readonly deadLetter?: boolean } = {}): Promise<void> {
@@ -149,6 +158,7 @@ export class LeasedDelivery implements Delivery {
       this.#end()
       return this.#owner.onHandOn(this, options)
     }
+    this.#isReleased = true
     await this.#settle({ kind: 'release', ...releaseFields(options) })
   }
 
@@ -166,6 +176,7 @@ export class LeasedDelivery implements Delivery {
   /** Takes the caller's answer. */
   hear(signal: Signal): void {
     if (signal.attempt !== this.attempt) return
+    this.#isKnown = true
     switch (signal.kind) {
       case 'renewed':
         return this.#renewed(signal)
@@ -191,6 +202,14 @@ export class LeasedDelivery implements Delivery {
     const handler = this.#onRevoke
     this.#onRevoke = undefined
     if (wasRunning) handler?.(reason)
+  }
+
+  /** Its caller offers a newer attempt: it gave up on this one, or took it back and its confirmation was overtaken. */
+  overtaken(): void {
+    this.#isKnown = true
+    if (this.#status !== 'settling' || !this.#isReleased) return this.lose(leaseLost)
+    this.#settling?.resolve()
+    this.#end()
   }
 
   /** It is as if it had not come. */
@@ -254,6 +273,10 @@ export class LeasedDelivery implements Delivery {
   }
 
   #mustRun(): void {
+    const { clock } = this.#context.settings
+    // A process that stood still may come here before the timer that ends the lease.
+    if (this.#status === 'running' && this.replyTo !== undefined && clock.monotonic() >= this.#endsAt)
+      this.lose(leaseLost)
     if (this.#status !== 'running') throw lostError(this.#reason)
   }
 

@@ -73,7 +73,7 @@ const tlsCode =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO$)/
 
 /** What mqtt.js or the socket below it throws while a connection is made, or open. */
-export function connectionError(thrown: unknown, where: string): AetherError {
+export function connectionError(thrown: unknown, where: string, wasOpen: boolean = false): AetherError {
   if (thrown instanceof AetherError) return thrown
   const { code, message } = errorFields(thrown)
   if (typeof code === 'number') return reasonError(code, where, thrown)
@@ -87,11 +87,11 @@ export function connectionError(thrown: unknown, where: string): AetherError {
       ...options,
       retryable: true,
     })
-  if (code !== undefined && tlsCode.test(code)) {
+  if (code !== undefined && !wasOpen && tlsCode.test(code)) {
     const text = `${where}: the TLS handshake failed: ${message}; check tls.ca, tls.cert and the port`
     return new AetherError('ERR_AETHER_CONNECT_FAILED', text, options)
   }
-  if (code !== undefined)
+  if (code !== undefined && !wasOpen)
     return new AetherError('ERR_AETHER_CONNECT_FAILED', `${where}: ${message}`, {
       ...options,
       retryable: true,

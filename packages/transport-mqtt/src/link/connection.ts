@@ -81,7 +81,7 @@ export class Connection {
     client.on('disconnect', ({ reasonCode = 0 }) =>
       this.#over(reasonError(reasonCode, `${this.#where} ended the connection`)),
     )
-    client.on('error', (error) => this.#over(connectionError(error, this.#where)))
+    client.on('error', (error) => this.#over(connectionError(error, this.#where, this.#isOpen)))
     client.on('close', () => this.#over(lostError(`${this.#where} closed the connection`)))
   }
 

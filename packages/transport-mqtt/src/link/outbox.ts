@@ -82,8 +82,10 @@ export class Outbox {
 
   /** What was under way is said again over the next connection, before what came later. */
   lost(error: AetherError): void {
-    this.#connection = undefined
     this.#lastError = error
+    // Further attempts that fail change nothing for those who wait already.
+    if (!this.#connection) return
+    this.#connection = undefined
     const flying = [...this.#flying]
     const waiting = [...this.#waiting]
     this.#flying.clear()

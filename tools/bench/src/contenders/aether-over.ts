@@ -12,4 +12,8 @@ function over(name: string, server: Contender['server'], packages: readonly stri
   }
 }
 
+const redisPackages = ['@aether/transport-redis', 'ioredis']
+
+export const aetherRedisStreams: Contender = over('aether-redis-streams', 'redis', redisPackages)
+export const aetherRedisPubsub: Contender = over('aether-redis-pubsub', 'redis', redisPackages)
 export const aetherMqtt: Contender = over('aether-mqtt', 'mosquitto', ['@aether/transport-mqtt', 'mqtt'])

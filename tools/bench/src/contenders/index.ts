@@ -3,6 +3,8 @@ import type { Contender } from '../contender.ts'
 /** Each contender loads its client only in the processes that need it. */
 const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   aether: async () => (await import('./aether.ts')).aether,
+  'aether-redis-streams': async () => (await import('./aether-over.ts')).aetherRedisStreams,
+  'aether-redis-pubsub': async () => (await import('./aether-over.ts')).aetherRedisPubsub,
   'aether-mqtt': async () => (await import('./aether-over.ts')).aetherMqtt,
   nats: async () => (await import('./nats.ts')).nats,
   mosquitto: async () => (await import('./mqtt.ts')).mosquitto,

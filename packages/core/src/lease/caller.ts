@@ -281,12 +281,10 @@ export class Caller {
 
   #tell(hold: Hold, { event }: Signal): void {
     if (!hold.isNamed || event?.action !== 'status') return
-    if (event.seq > 0) {
-      // Repeated, or overtaken by a newer one.
-      if (event.seq <= hold.seq) return
-      hold.seq = event.seq
-    }
-    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup }
+    // Repeated, or overtaken by a newer one. A peer that counts nothing is counted for.
+    if (event.seq > 0 && event.seq <= hold.seq) return
+    hold.seq = event.seq > 0 ? event.seq : hold.seq + 1
+    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup, seq: hold.seq }
     this.#context.host.onEvent(status)
     for (const inbox of hold.open.watchers ?? []) {
       const { route, tid, workgroup, attempt } = status

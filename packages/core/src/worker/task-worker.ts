@@ -84,6 +84,7 @@ export class TaskWorker implements Worker {
       wheel: this.#wheel,
       finished: new FinishedTasks(),
       keepsCompletions: transport.capabilities.redelivery === 'lease',
+      keepsDeadLetters: transport.capabilities.deadLetter,
       maxPayloadBytes: transport.capabilities.maxPayloadBytes,
       announce: options.announce,
       draining: this.#drainController.signal,

@@ -320,7 +320,8 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     if (trace !== undefined) event.headers = trace
     this.completion = event
     if (this.#host.keepsCompletions) this.#host.finished.add(event)
-    this.#delivery.ack(event, deadLetter ? { deadLetter } : undefined).then(
+    const keep = deadLetter && this.#host.keepsDeadLetters
+    this.#delivery.ack(event, keep ? { deadLetter } : undefined).then(
       () => {
         this.completion = undefined
         this.#settled()

@@ -81,6 +81,17 @@ describe('a handler that throws', () => {
     expect(hub.deadLetters).toEqual([run.tid])
   })
 
+  it('fails its task at once where the engine keeps no dead letters, too', async () => {
+    const { aether, hub, log } = setUp({ capabilities: { deadLetter: false } })
+    await work(aether, patient, () => {
+      throw Object.assign(new Error('never'), { retryable: false })
+    })
+    const run = aether.perform(patient)
+    await expect(run).rejects.toMatchObject({ code: 'ERR_AETHER_TASK_FAILED', message: 'never' })
+    expect(hub.deadLetters).toEqual([])
+    expect(log).toEqual([])
+  })
+
   it('may throw anything', async () => {
     const { aether } = setUp()
     const once = defineTask({ job: 'test', task: 'once', attempts: 1 })

@@ -224,7 +224,7 @@ describe('a task that comes twice', () => {
   })
 
   it('is answered from the store on transports that deliver twice by their nature', async () => {
-    const { aether, hub } = setUp({ redelivery: 'lease' })
+    const { aether, hub } = setUp({ capabilities: { redelivery: 'lease' } })
     let calls = 0
     await work(aether, echo, () => (calls += 1))
     await aether.perform(echo, 1, { tid: 'twice' })

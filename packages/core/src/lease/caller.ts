@@ -255,6 +255,7 @@ export class Caller {
   #answered(hold: Hold, { from, leaseMs = 0 }: Signal): void {
     this.#offering.answered(hold)
     hold.refusals = 0
+    if (hold.holder === '' && from !== undefined) hold.seq = 0
     hold.holder = from ?? ''
     hold.leaseMs = leaseMs || hold.leaseMs
     hold.timer?.cancel()
@@ -281,10 +282,14 @@ export class Caller {
 
   #tell(hold: Hold, { event }: Signal): void {
     if (!hold.isNamed || event?.action !== 'status') return
-    // Repeated, or overtaken by a newer one. A peer that counts nothing is counted for.
-    if (event.seq > 0 && event.seq <= hold.seq) return
-    hold.seq = event.seq > 0 ? event.seq : hold.seq + 1
-    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup, seq: hold.seq }
+    if (event.seq > 0) {
+      // Repeated, or overtaken by a newer one.
+      if (event.seq <= hold.seq) return
+      hold.seq = event.seq
+    }
+    // Where one that counts nothing spoke before, or does now, it is counted for: runs drop what is not newer.
+    hold.told = Math.max(event.seq, hold.told + 1)
+    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup, seq: hold.told }
     this.#context.host.onEvent(status)
     for (const inbox of hold.open.watchers ?? []) {
       const { route, tid, workgroup, attempt } = status
@@ -337,6 +342,7 @@ export class Caller {
     hold.attempt += 1
     hold.sends = 0
     hold.seq = 0
+    hold.told = 0
     hold.leaseMs = 0
     hold.holder = undefined
     hold.status = 'waiting'

@@ -31,6 +31,8 @@ export interface Hold {
   offeredAt: number
   /** Highest `seq` of the statuses of this attempt. */
   seq: number
+  /** The number of the last status that the caller was told; the same, unless a peer that counts nothing spoke. */
+  told: number
   /** Inbox of the worker; empty for a peer that knows none. */
   holder: string | undefined
   leaseMs: number
@@ -93,6 +95,7 @@ export function newHold(open: OpenTask, workgroup: string, isNamed: boolean): Ho
     refusals: 0,
     offeredAt: 0,
     seq: 0,
+    told: 0,
     holder: undefined,
     leaseMs: 0,
     timer: undefined,

@@ -75,8 +75,14 @@ describe('peers that know no inbox', () => {
     // It may belong to a workgroup that only observes: nobody can know.
     caller.relay.host!.onSignal(pythonStatus('1'))
     await clock.advance(10)
+    await worker.deliveries[0]!.report(statusOf(worker.deliveries[0]!, 1))
     caller.relay.host!.onSignal(pythonComplete('1', 'failed'))
     await clock.advance(10)
+    // What either says reaches the run, which drops what is not newer.
+    expect(caller.events).toMatchObject([
+      { client: 'py', seq: 1 },
+      { client: 'worker', seq: 2 },
+    ])
     expect(caller.completions('1')).toHaveLength(0)
     const acked = worker.deliveries[0]!.ack(completeOf(worker.deliveries[0]!))
     await clock.advance(10)

@@ -46,12 +46,13 @@ export class EventTopics {
     return [...this.#listeners.values()]
   }
 
-  async listen(filter: EventFilter, handler: EventHandler): Promise<Listener> {
+  /** With `isOwn` it is the transport's own ear, for which nobody else needs to publish anything. */
+  async listen(filter: EventFilter, handler: EventHandler, isOwn: boolean = false): Promise<Listener> {
     // One handler may listen twice; each time counts.
     const heard: EventHandler = (event) => handler(event)
     const wanted = filter.action === undefined || filter.action === '+' ? actions : [filter.action]
     const joined = wanted.map((action) => this.#join({ ...filter, action }, heard))
-    this.#listeners.set(heard, filter)
+    if (!isOwn) this.#listeners.set(heard, filter)
     const leave = async (): Promise<void> => {
       this.#listeners.delete(heard)
       await Promise.all(joined.map((name) => this.#leave(name, heard)))

@@ -25,6 +25,7 @@ import {
 import type { IClientPublishOptions, IPublishPacket } from 'mqtt'
 import type { MqttRelayCapabilities } from '../capabilities.ts'
 import { closedError, noMatchingSubscribers } from '../errors.ts'
+import { InteropTopics } from '../interop/interop-topics.ts'
 import type { Session } from '../link/connection.ts'
 import { MqttLink } from '../link/mqtt-link.ts'
 import type { MqttSettings } from '../options.ts'
@@ -44,6 +45,7 @@ interface Parts {
   readonly events: EventTopics
   readonly board: PresenceBoard
   readonly signals: SignalBatches
+  readonly interop: InteropTopics | undefined
 }
 
 /** MQTT as the lease layer needs it: tasks by shared subscription, signals by inbox, events by topic. */
@@ -104,7 +106,13 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     )
     const work = new WorkTopics({ routes: this.#routes, qos, linkFor: async () => link, onIgnored })
     const signals = new SignalBatches((to, payload) => this.#sendSignals(union, to, payload))
-    this.#parts = { host, work, events, board, signals }
+    const interop = this.#settings.isInterop
+      ? new InteropTopics({
+          listen: (filter, handler) => events.listen(filter, handler, true),
+          onSignal: host.onSignal,
+        })
+      : undefined
+    this.#parts = { host, work, events, board, signals, interop }
     const will = {
       topic: presenceTopic(union, this.inbox),
       payload: willOf({ client, host: machine }),
@@ -116,6 +124,9 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
   }
 
   async send(task: TaskMessage, offer: Offer, options: WaitOptions = {}): Promise<SendOutcome> {
+    // Awaited only where the broker is to be asked first.
+    const following = this.#parts?.interop?.follow(task.route)
+    if (following) await following
     const parcel = taskToParcel(task, offer)
     const reason = await this.#link.publish({
       topic: topicOf(task.route, task.tid, 'perform'),
@@ -128,12 +139,14 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     return reason === noMatchingSubscribers ? 'nobody' : 'sent'
   }
 
-  consume(
+  async consume(
     route: Route,
     { workgroup }: { readonly workgroup: string },
     handler: TaskHandler,
   ): Promise<Consumer> {
-    return this.#open().work.join(route, workgroup, handler)
+    const { interop, work } = this.#open()
+    await interop?.serve(route)
+    return work.join(route, workgroup, handler)
   }
 
   /** To its own inbox the broker is no help. */

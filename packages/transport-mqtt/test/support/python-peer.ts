@@ -110,6 +110,11 @@ export class PythonPeer implements AsyncDisposable {
     await this.#do('cancel', { ...pick(task), tid: task.tid })
   }
 
+  /** Says that it leaves. */
+  async dismiss(task: PeerTask): Promise<void> {
+    await this.#do('dismiss', { ...pick(task), tid: task.tid })
+  }
+
   async listen(topic: string): Promise<void> {
     await this.#do('listen', { topic })
   }

@@ -1,18 +1,9 @@
 import { testTransport } from '@aether/testing'
 import { afterAll } from 'vitest'
-import { redisPubsubCapabilities } from '../src/capabilities.ts'
-import { createLink } from '../src/link/create-link.ts'
-import { resolveOptions } from '../src/options.ts'
-import { createPubSub } from '../src/pubsub/pubsub.ts'
-import { startRedisEnvironments } from './support/redis-environment.ts'
+import { redisPubsubCapabilities } from '../src/index.ts'
+import { startPubSubEnvironments } from './support/pubsub-environment.ts'
 
-const environments = await startRedisEnvironments({
-  workerOptions: { mode: 'pubsub' },
-  transport(options) {
-    const resolved = resolveOptions(options)
-    return createPubSub(createLink(resolved), resolved)
-  },
-})
+const environments = await startPubSubEnvironments()
 afterAll(() => environments.close())
 
 testTransport({

@@ -1,5 +1,5 @@
-import type { Capabilities, Transport } from '@aether/core'
-import { type RedisServer, startRedis, type RedisServerOptions } from '@aether/services'
+import type { Transport } from '@aether/core'
+import { type RedisServer, startRedis } from '@aether/services'
 import {
   createFaultProxy,
   type Environment,
@@ -9,7 +9,7 @@ import {
   spawnWorkerProcess,
   type TransportOverrides,
 } from '@aether/testing'
-import type { RedisOptions } from '../../src/options.ts'
+import { redis, type RedisOptions, type RedisPubsubCapabilities } from '../../src/index.ts'
 
 /** Proxies of one environment: as many as a case has transports with links. */
 const maxProxies = 12
@@ -21,43 +21,30 @@ const quick = {
   keepAliveMs: 1_000,
 } satisfies RedisOptions
 
-export interface RedisEnvironments<C extends Capabilities> {
-  /** What `testTransport` takes. */
-  create(limits: EnvironmentOptions): Promise<Environment<C>>
+/** Environments for the conformance suite, each under a prefix of its own on one real Redis. */
+export interface PubSubEnvironments {
+  create(limits: EnvironmentOptions): Promise<Environment<RedisPubsubCapabilities>>
   /** Ends the server. */
   close(): Promise<void>
 }
 
-export interface RedisEnvironmentOptions<C extends Capabilities> {
-  readonly server?: RedisServerOptions
-  /** Makes a transport of the mode under test. */
-  transport(options: RedisOptions): Transport<C>
-  /** What a worker's own process makes it of. */
-  readonly workerOptions: Pick<RedisOptions, 'mode'>
-  deadLetters?(server: RedisServer, prefix: string): Promise<readonly string[]>
-}
-
-/** One real Redis for a file of tests, and an environment on it for each case, under a prefix of its own. */
-export async function startRedisEnvironments<C extends Capabilities>(
-  options: RedisEnvironmentOptions<C>,
-): Promise<RedisEnvironments<C>> {
-  const server = await startRedis(options.server)
+export async function startPubSubEnvironments(): Promise<PubSubEnvironments> {
+  const server = await startRedis()
   let count = 0
   return {
     async create(limits) {
       count += 1
-      return await openEnvironment(server, `case${count}:`, limits, options)
+      return await openEnvironment(server, `case${count}:`, limits)
     },
     close: () => server.close(),
   }
 }
 
-async function openEnvironment<C extends Capabilities>(
+async function openEnvironment(
   server: RedisServer,
   prefix: string,
   limits: EnvironmentOptions,
-  { transport: make, workerOptions, deadLetters }: RedisEnvironmentOptions<C>,
-): Promise<Environment<C>> {
+): Promise<Environment<RedisPubsubCapabilities>> {
   const target = { port: server.port }
   const proxies = await Promise.all(Array.from({ length: maxProxies }, () => createFaultProxy({ target })))
   const spare = [...proxies]
@@ -65,19 +52,12 @@ async function openEnvironment<C extends Capabilities>(
   const workers: FaultProxy[] = []
   let isAlive = true
   let closing: Promise<void> | undefined
-  const optionsFor = (port: number, overrides: TransportOverrides = {}): RedisOptions => ({
-    ...workerOptions,
-    ...quick,
-    ...limits,
-    ...overrides,
-    prefix,
-    url: `redis://127.0.0.1:${port}`,
-  })
-  const letters = deadLetters && { deadLetters: () => deadLetters(server, prefix) }
+  const optionsFor = (port: number, overrides: TransportOverrides = {}) =>
+    ({ ...quick, ...limits, ...overrides, prefix, url: `redis://127.0.0.1:${port}`, mode: 'pubsub' }) as const
   return {
     transport(overrides) {
       const proxy = spare.pop()
-      const transport = make(optionsFor(proxy?.port ?? server.port, overrides))
+      const transport = redis(optionsFor(proxy?.port ?? server.port, overrides))
       if (proxy !== undefined) links.set(transport, proxy)
       return transport
     },
@@ -102,14 +82,13 @@ async function openEnvironment<C extends Capabilities>(
         server.thaw()
       },
     },
-    ...letters,
     async spawnWorker(spec, record) {
       const proxy = await createFaultProxy({ target })
       workers.push(proxy)
       return await spawnWorkerProcess({
         spec,
         record,
-        transportModule: new URL('worker-transport.ts', import.meta.url),
+        transportModule: new URL('redis-worker.ts', import.meta.url),
         transportOptions: optionsFor(proxy.port),
         link: linkOf(proxy),
       })

@@ -1,7 +1,8 @@
 import type { Transport } from '@aether/core'
-import type { RedisPubsubCapabilities, RedisStreamsCapabilities } from './capabilities.ts'
+import type { RedisListsCapabilities, RedisPubsubCapabilities, RedisStreamsCapabilities } from './capabilities.ts'
 import { createLink } from './link/create-link.ts'
 import { type RedisOptions, resolveOptions } from './options.ts'
+import { createLists } from './lists/lists.ts'
 import { createPubSub } from './pubsub/pubsub.ts'
 import type { QueueTransport } from './queue/queue-transport.ts'
 import { createStreams } from './streams/streams.ts'
@@ -16,11 +17,14 @@ import { createStreams } from './streams/streams.ts'
 export function redis(
   options: RedisOptions<'pubsub'> & { readonly mode: 'pubsub' },
 ): Transport<RedisPubsubCapabilities>
+export function redis(
+  options: RedisOptions<'lists'> & { readonly mode: 'lists' },
+): QueueTransport<RedisListsCapabilities>
 export function redis(options?: RedisOptions<'streams'>): QueueTransport<RedisStreamsCapabilities>
 export function redis(options: RedisOptions): Transport
 export function redis(options: RedisOptions = {}): Transport {
   const resolved = resolveOptions(options)
   const link = createLink(resolved)
   if (resolved.mode === 'pubsub') return createPubSub(link, resolved)
-  return createStreams(link, resolved)
+  return resolved.mode === 'lists' ? createLists(link, resolved) : createStreams(link, resolved)
 }

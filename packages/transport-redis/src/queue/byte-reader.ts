@@ -64,6 +64,12 @@ export class ByteReader {
     return this.view(this.#end - this.#at)
   }
 
+  /** All that is left, as what users expect of a body. */
+  body(): Uint8Array {
+    const { buffer, byteOffset, length } = this.rest()
+    return new Uint8Array(buffer, byteOffset, length)
+  }
+
   #step(count: number): number {
     const from = this.#at
     if (from + count > this.#end) throw new RangeError('a message from Redis is cut short')

@@ -6,7 +6,7 @@ import { endedError } from './queue-errors.ts'
 
 const kinds = ['status', 'complete', 'cancel', 'idle', 'online', 'dismiss'] as const
 const outcomes: readonly TerminalStatus[] = ['succeed', 'failed', 'cancelled', 'expired']
-const empty = Buffer.alloc(0)
+const empty = new Uint8Array(0)
 
 /** Why an event says what it says, where a script wrote it or keeps it for later. */
 export const EndReason = { said: 0, cancelled: 1, ttl: 2, deadline: 3, exhausted: 4 } as const
@@ -79,9 +79,9 @@ export function readEvent(bytes: Buffer, route: Route, tid: string): AetherEvent
       workgroup,
       codec: codecName(codec),
     }
-    return codec === 0 ? event : { ...event, body: reader.rest() }
+    return codec === 0 ? event : { ...event, body: reader.body() }
   }
-  const body = codec === 0 ? undefined : reader.rest()
+  const body = codec === 0 ? undefined : reader.body()
   if (action !== 'complete') return { ...base, action, body: body ?? empty, codec: codecName(codec) }
   const outcome = outcomes[status] ?? 'failed'
   const error =

@@ -12,6 +12,7 @@ import { WorkBatches } from './work-batches.ts'
 import { WorkKind, type WorkItem } from './work-item.ts'
 
 const shortestTickMs = 20
+const longestTickMs = 1_000
 
 /** What the lane tells its transport. */
 export interface LaneOwner {
@@ -38,7 +39,7 @@ export class Lane implements TurnMember {
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
   #dueAtMs = Number.POSITIVE_INFINITY
-  #periodMs: number = limits.pollMs
+  #periodMs = longestTickMs
   #isTicking = false
   #isOver = false
 
@@ -117,7 +118,7 @@ export class Lane implements TurnMember {
     for (const seat of this.seats.values()) if (seat.register(input)) count++
     input.patch32(countAt, count)
     const [nearest, least] = (await this.run(scripts.tick, input.take())) as [number, number]
-    this.#periodMs = least > 0 ? periodOf(least) : limits.pollMs
+    this.#periodMs = least > 0 ? periodOf(least) : longestTickMs
     if (nearest >= 0) this.note(nearest + 1)
     this.#arm()
   }
@@ -180,7 +181,7 @@ export class Lane implements TurnMember {
 
 /** A lease that ends is noticed after a quarter of it. */
 function periodOf(leaseMs: number): number {
-  return Math.min(limits.pollMs, Math.max(shortestTickMs, leaseMs / 4))
+  return Math.min(longestTickMs, Math.max(shortestTickMs, leaseMs / 4))
 }
 
 function packSettings(name: string, { link, settings }: QueueHost): Buffer {

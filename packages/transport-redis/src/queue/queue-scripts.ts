@@ -4,7 +4,7 @@ import { cancel, check, regain } from './lua/calls.ts'
 import { clean } from './lua/clean.ts'
 import { endings } from './lua/endings.ts'
 import { enqueue } from './lua/enqueue.ts'
-import { groups } from './lua/groups.ts'
+import { groupNames, groups } from './lua/groups.ts'
 import { messages } from './lua/messages.ts'
 import { prelude } from './lua/prelude.ts'
 import { records } from './lua/records.ts'
@@ -26,7 +26,7 @@ export interface QueueScripts {
 
 /** Puts the scripts of a mode together: `queue` defines the functions `queue_…`. */
 export function queueScripts(mode: string, queue: string): QueueScripts {
-  const base = [prelude, records, messages, bells, queue]
+  const base = [prelude, records, messages, bells, groupNames, queue]
   const script = (name: string, ...parts: readonly string[]): Script => ({
     name: `${mode} ${name}`,
     lua: [...base, ...parts].join('\n'),

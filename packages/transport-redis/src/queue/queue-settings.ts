@@ -34,7 +34,7 @@ export const limits: Limits = {
   batchCount: 256,
   batchBytes: 4 * 1024 * 1024,
   callers: 1_000,
-  pollMs: 1_000,
+  pollMs: 2_000,
   staleMs: 10_000,
   checkMs: 5_000,
   checkMaxMs: 60_000,

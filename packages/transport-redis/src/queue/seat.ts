@@ -52,7 +52,8 @@ export class Seat implements Consumer, TurnMember {
   /** A take whose answer was lost may have left tasks here that nobody knows of. */
   #isUnsure = false
   #askedAtMs = 0
-  #bytesEach = 1_024
+  /** What a task weighs here, as far as is known. */
+  #bytesEach = 131_072
   #timer: Timer | undefined
   #closing: Promise<void> | undefined
 

@@ -43,7 +43,7 @@ export function readTask(reader: ByteReader, head: EntryHead, route: Route, ahea
     route,
     tid: head.tid,
     workgroup,
-    body: reader.rest(),
+    body: reader.body(),
     codec,
     attempts: head.attempts,
     deadline: head.endsAt === 0 ? Number.POSITIVE_INFINITY : head.endsAt + aheadMs,

@@ -18,6 +18,15 @@ local function queue_add(ctx, id, entry)
   call('XADD', stream(ctx), id .. '-0', 'm', entry)
 end
 
+-- The highest id that was ever there.
+local function queue_newest(ctx)
+  local info = redis.pcall('XINFO', 'STREAM', stream(ctx))
+  for index = 1, info.err and 0 or #info, 2 do
+    if info[index] == 'last-generated-id' then return tonumber(match(info[index + 1], '^%d+')) end
+  end
+  return 0
+end
+
 local function queue_size(ctx)
   return call('XLEN', stream(ctx))
 end

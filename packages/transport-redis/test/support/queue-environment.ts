@@ -37,7 +37,10 @@ export async function queueEnvironment<C extends Capabilities>(
   return {
     transport(overrides = {}) {
       const proxy = spare.pop()
-      const transport = createTransport({ ...options(proxy?.port ?? server.port), ...overrides }) as Transport<C>
+      const transport = createTransport({
+        ...options(proxy?.port ?? server.port),
+        ...overrides,
+      }) as Transport<C>
       if (proxy !== undefined) links.set(transport, proxy)
       return transport
     },

@@ -32,6 +32,12 @@ local function retire(ctx, group)
   return not more and not is_named
 end
 
+local function drop_stale(group, where)
+  local until_then = text(now - math.max(stale, group_ttl))
+  call('ZREMRANGEBYSCORE', staff_key(group, where), '-inf', until_then)
+  call('ZREMRANGEBYSCORE', waiting_key(group, where), '-inf', until_then)
+end
+
 local function clean()
   local fresh = {}
   for field, seen in pairs_of(call('HGETALL', base .. '/subscribed')) do
@@ -43,6 +49,8 @@ local function clean()
     local groups_left = 0
     for group, since in pairs_of(call('HGETALL', base .. '/groups/' .. ctx)) do
       queue_dismiss_idle(ctx, group, group_ttl)
+      drop_stale(group, ctx)
+      drop_stale(group, '+')
       local is_old = tonumber(since) < now - group_ttl
       local is_used = fresh[group .. '/' .. ctx] or fresh[group .. '/+'] or not is_old
       if is_used or not retire(ctx, group) then

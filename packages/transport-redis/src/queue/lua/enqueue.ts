@@ -1,10 +1,12 @@
 /** How tasks get their ids and come into the queue. Needs the mode's `queue_add`. */
 export const enqueue = `
--- Reserves ids, which grow without end: a counter that was cleaned away begins anew at the clock.
+-- Reserves ids, which grow without end: a counter that was cleaned away begins anew at the clock, or behind what is there.
 local function reserve_ids(count)
   local last = call('INCRBY', base .. '/last', count)
   if last == count then
-    last = now + count
+    local newest = now
+    for _, ctx in ipairs(call('HKEYS', base .. '/contexts')) do newest = math.max(newest, queue_newest(ctx)) end
+    last = newest + count
     call('SET', base .. '/last', text(last))
   end
   return last - count

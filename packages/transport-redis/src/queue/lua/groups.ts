@@ -1,5 +1,5 @@
-/** Which workgroups have a queue on which context, and which subscriptions ask for it. Needs the mode's `queue_open`. */
-export const groups = `
+/** The workgroups of a context; the mode's own part may ask for them. */
+export const groupNames = `
 local groups_known = {}
 
 local function groups_of(ctx)
@@ -11,7 +11,10 @@ local function groups_of(ctx)
   groups_known[ctx] = found
   return found
 end
+`
 
+/** How workgroups get their queue on a context, and which subscriptions ask for it. Needs the mode's `queue_open`. */
+export const groups = `
 local function open_group(ctx, group)
   local found = groups_of(ctx)
   if found.has[group] then return found end

@@ -64,6 +64,9 @@ export interface ListenForSharedOptions {
   readonly handler: TaskCallback
 }
 
+/** How long what is sent to all may wait for those who are busy: an hour. */
+const everyoneMs = 3_600_000
+
 /** The workgroup of a doorkeeper each who listens with `shared: false`: one of them accepts for all. */
 const everyone = 'everyone'
 
@@ -207,7 +210,7 @@ export class AetherMagic {
     if (checkShared('perform_task', shared)) {
       return new AetherTask({ aether: this, job, task, context }).perform(data)
     }
-    const { run } = await this.send(defineTask({ job, task }), data, {
+    const { run } = await this.send(defineTask({ job, task, deadlineMs: everyoneMs }), data, {
       context,
       workgroup: everyone,
       waitForWorkers: false,

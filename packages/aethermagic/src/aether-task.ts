@@ -28,18 +28,20 @@ import { checkTaskOptions, type OwnTaskOptions } from './task-options.ts'
  * await task.idle()
  * await aether.main()
  */
-export class AetherTask<Data = unknown, Result = unknown> {
-  readonly #options: OwnTaskOptions<Data, Result>
+export class AetherTask<Data = unknown> {
+  readonly #options: OwnTaskOptions
   readonly #context: string
   #definition: TaskDefinition
   #run: Run | undefined
   #hand: Hand | undefined
   #work: Promise<Listener> | undefined
 
-  constructor(options: OwnTaskOptions<Data, Result>) {
-    const { context, deadlineMs } = checkTaskOptions(options)
-    const { job, task, attempts } = options
-    this.#options = { ...options }
+  constructor(options: OwnTaskOptions<Data>) {
+    // Who performs says what data is; from here on it is what came.
+    const erased = options as unknown as OwnTaskOptions
+    const { context, deadlineMs } = checkTaskOptions(erased)
+    const { job, task, attempts } = erased
+    this.#options = { ...erased }
     this.#context = context
     this.#definition = defineTask({
       job,
@@ -145,7 +147,7 @@ export class AetherTask<Data = unknown, Result = unknown> {
   }
 
   async #perform(
-    on_perform: NonNullable<OwnTaskOptions<Data, Result>['on_perform']>,
+    on_perform: NonNullable<OwnTaskOptions['on_perform']>,
     data: unknown,
     ctx: TaskContext,
   ): Promise<unknown> {
@@ -155,7 +157,7 @@ export class AetherTask<Data = unknown, Result = unknown> {
     this.#watchCancel(held, ctx)
     // As in Python the caller hears at once that its task was taken; a worker that lost the task meanwhile learns it elsewhere.
     void ctx.status(0, {}).catch(() => {})
-    const handled = (async () => on_perform(held, (data ?? {}) as Data))()
+    const handled = (async () => on_perform(held, data ?? {}))()
     handled.then(
       (value) => hand.returned(value),
       (error: unknown) => hand.threw(error),
@@ -163,7 +165,7 @@ export class AetherTask<Data = unknown, Result = unknown> {
     return hand.result
   }
 
-  #watchCancel(held: AetherTask<Data, Result>, { signal }: TaskContext): void {
+  #watchCancel(held: AetherTask, { signal }: TaskContext): void {
     const { on_cancel } = this.#options
     if (on_cancel === undefined) return
     const onAbort = (): void => {
@@ -175,7 +177,7 @@ export class AetherTask<Data = unknown, Result = unknown> {
     else signal.addEventListener('abort', onAbort, { once: true })
   }
 
-  #settled(sent: AetherTask<Data, Result>, settlement: Settlement): void {
+  #settled(sent: AetherTask, settlement: Settlement): void {
     const { on_status, on_complete, on_cancel } = this.#options
     const succeed = settlement.status === 'succeeded'
     const data = succeed
@@ -184,12 +186,12 @@ export class AetherTask<Data = unknown, Result = unknown> {
     this.#call('on_status', () => on_status?.(sent, true, succeed, 100, data))
     if (settlement.status === 'cancelled') {
       this.#call('on_cancel', () => on_cancel?.(sent, settlement.error.message))
-    } else this.#call('on_complete', () => on_complete?.(sent, succeed, data as Result))
+    } else this.#call('on_complete', () => on_complete?.(sent, succeed, data))
   }
 
   /** The same kind of task, for one run or one delivery of it. */
-  #copy(): AetherTask<Data, Result> {
-    const copy = new AetherTask<Data, Result>(this.#options)
+  #copy(): AetherTask {
+    const copy = new AetherTask(this.#options)
     copy.#definition = this.#definition
     return copy
   }

@@ -15,7 +15,7 @@ export interface ScopedMagicOptions<P extends ProtocolType = ProtocolType> exten
   readonly transport?: TransportFactory | undefined
 }
 
-export interface ScopedTaskOptions<Data = unknown, Result = unknown> extends AetherTaskOptions<Data, Result> {
+export interface ScopedTaskOptions<Data = unknown> extends AetherTaskOptions<Data> {
   /** Of which AetherMagic. @default the one without a channel, or else the first made */
   readonly channel?: string | undefined
 }
@@ -26,9 +26,7 @@ export interface AetherMagicScope<P extends ProtocolType = ProtocolType> {
   /** Its name in Python's older programs. */
   readonly MultiProtocolAetherMagic: new (options?: ScopedMagicOptions<P>) => AetherMagic
   /** Throws `ERR_AETHER_CHANNEL_UNKNOWN` where no AetherMagic has its channel, or several have. */
-  readonly AetherTask: new <Data = unknown, Result = unknown>(
-    options: ScopedTaskOptions<Data, Result>,
-  ) => AetherTask<Data, Result>
+  readonly AetherTask: new <Data = unknown>(options: ScopedTaskOptions<Data>) => AetherTask<Data>
 }
 
 /**
@@ -63,8 +61,8 @@ export function aethermagic<T extends TransportFactories>(
     }
   }
 
-  class ScopedTask<Data = unknown, Result = unknown> extends AetherTask<Data, Result> {
-    constructor(own: ScopedTaskOptions<Data, Result>) {
+  class ScopedTask<Data = unknown> extends AetherTask<Data> {
+    constructor(own: ScopedTaskOptions<Data>) {
       super(withAether(own, members))
     }
   }
@@ -94,10 +92,10 @@ function factoryFor(factories: TransportFactories, config: ConnectionConfigOptio
   )
 }
 
-function withAether<Data, Result>(
-  options: ScopedTaskOptions<Data, Result>,
+function withAether<Data>(
+  options: ScopedTaskOptions<Data>,
   members: ReadonlySet<AetherMagic>,
-): OwnTaskOptions<Data, Result> {
+): OwnTaskOptions<Data> {
   checkObject('AetherTask', options)
   const { channel = '', ...own } = options
   return { ...own, aether: find(members, channel) }

@@ -4,10 +4,9 @@ import type { AetherTask } from './aether-task.ts'
 import { checkFunction, checkKeys, optionInvalid } from './errors.ts'
 
 /**
- * One kind of task, as the Python library has it. `Data` is what `perform` takes and `on_perform` gets, `Result` what `on_complete` gets: both follow from how the
- * callbacks are written down, and nobody checks them.
+ * One kind of task, as the Python library has it. `Data` is what `perform` takes and `on_perform` gets: it follows from how `on_perform` is written down, and nobody checks it.
  */
-export interface AetherTaskOptions<Data = unknown, Result = unknown> {
+export interface AetherTaskOptions<Data = unknown> {
   readonly job: string
   readonly task: string
   /** @default 'x' */
@@ -19,25 +18,17 @@ export interface AetherTaskOptions<Data = unknown, Result = unknown> {
   /** How many workers it may cost: one that dies or loses its connection is followed by another. @default 3 */
   readonly attempts?: number | undefined
   /** Works on a task; `task` is the one in hand. Ends it by `task.complete`, or by returning (as succeeded, with what it returned), or by throwing (as failed). */
-  readonly on_perform?: ((task: AetherTask<Data, Result>, data: Data) => unknown) | undefined
+  readonly on_perform?: ((task: AetherTask, data: Data) => unknown) | undefined
   /** Each sign of life of a task performed here, the last one with `complete`. */
-  on_status?(
-    task: AetherTask<Data, Result>,
-    complete: boolean,
-    succeed: boolean,
-    progress: number,
-    data: unknown,
-  ): unknown
+  on_status?(task: AetherTask, complete: boolean, succeed: boolean, progress: number, data: unknown): unknown
   /** The end of a task performed here. Where it failed, `data` is what the worker said, or the error's text. */
-  readonly on_complete?:
-    | ((task: AetherTask<Data, Result>, succeed: boolean, data: Result) => unknown)
-    | undefined
+  on_complete?(task: AetherTask, succeed: boolean, data: unknown): unknown
   /** It was cancelled: told to who performed it in place of `on_complete`, and to a worker while it works on it. */
-  readonly on_cancel?: ((task: AetherTask<Data, Result>, reason: string) => unknown) | undefined
+  on_cancel?(task: AetherTask, reason: string): unknown
 }
 
 /** An `AetherTask` on its own says which connection it is on; those of `aethermagic(…)` find it by their channel. */
-export interface OwnTaskOptions<Data = unknown, Result = unknown> extends AetherTaskOptions<Data, Result> {
+export interface OwnTaskOptions<Data = unknown> extends AetherTaskOptions<Data> {
   readonly aether: AetherMagic
 }
 
@@ -65,9 +56,10 @@ const defaultTimeout = 86_400
 const longestTimeout = 31_536_000
 
 /** Checks what core does not see at once; throws `ERR_AETHER_OPTIONS_INVALID` and `ERR_AETHER_NAME_INVALID`. */
-export function checkTaskOptions<D, R>(
-  options: OwnTaskOptions<D, R>,
-): { readonly context: string; readonly deadlineMs: number } {
+export function checkTaskOptions(options: OwnTaskOptions): {
+  readonly context: string
+  readonly deadlineMs: number
+} {
   checkKeys(where, options, known)
   for (const name of callbacks) {
     if (options[name] !== undefined) checkFunction(where, name, options[name])

@@ -1,5 +1,9 @@
 import type { Transport } from '@aether/core'
-import type { RedisListsCapabilities, RedisPubsubCapabilities, RedisStreamsCapabilities } from './capabilities.ts'
+import type {
+  RedisListsCapabilities,
+  RedisPubsubCapabilities,
+  RedisStreamsCapabilities,
+} from './capabilities.ts'
 import { createLink } from './link/create-link.ts'
 import { type RedisOptions, resolveOptions } from './options.ts'
 import { createLists } from './lists/lists.ts'
@@ -25,6 +29,12 @@ export function redis(options: RedisOptions): Transport
 export function redis(options: RedisOptions = {}): Transport {
   const resolved = resolveOptions(options)
   const link = createLink(resolved)
-  if (resolved.mode === 'pubsub') return createPubSub(link, resolved)
-  return resolved.mode === 'lists' ? createLists(link, resolved) : createStreams(link, resolved)
+  switch (resolved.mode) {
+    case 'streams':
+      return createStreams(link, resolved)
+    case 'lists':
+      return createLists(link, resolved)
+    case 'pubsub':
+      return createPubSub(link, resolved)
+  }
 }

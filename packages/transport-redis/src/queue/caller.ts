@@ -220,7 +220,7 @@ export class Caller implements LaneOwner {
   async #ask(lane: Lane, runs: readonly Run[]): Promise<void> {
     const input = new ByteWriter().text(this.#host.instance).u32(runs.length)
     for (const { tid } of runs) input.text(tid)
-    const reply = (await lane.run(this.#host.scripts.check, input.take())) as Buffer
+    const reply = (await lane.ask(this.#host.scripts.check, input.take())) as Buffer
     let at = runs.length
     for (const [index, run] of runs.entries()) {
       const code = reply[index]

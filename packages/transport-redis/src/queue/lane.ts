@@ -1,6 +1,7 @@
 import type { Timer } from '@aether/core'
 import type { Reply, Script } from '../link/redis-link.ts'
 import { ByteWriter } from './byte-writer.ts'
+import { isPassing } from './is-passing.ts'
 import { keyBase } from './keys.ts'
 import type { QueueHost } from './queue-host.ts'
 import { limits } from './queue-settings.ts'
@@ -55,6 +56,19 @@ export class Lane implements TurnMember {
 
   run(script: Script, input: Buffer): Promise<Reply> {
     return this.#host.link.run(script, this.#keys, [this.#settings, input])
+  }
+
+  /** As `run`, for what may be said twice: what was under way when the connection ended is said again, bounded in time. */
+  async ask(script: Script, input: Buffer): Promise<Reply> {
+    const { clock, settings } = this.#host
+    const giveUpAtMs = clock.monotonic() + 2 * settings.connectTimeoutMs
+    for (;;) {
+      try {
+        return await this.run(script, input)
+      } catch (error) {
+        if (!isPassing(error) || this.#isOver || clock.monotonic() >= giveUpAtMs) throw error
+      }
+    }
   }
 
   send(run: Run): void {
@@ -117,7 +131,7 @@ export class Lane implements TurnMember {
     let count = 0
     for (const seat of this.seats.values()) if (seat.register(input)) count++
     input.patch32(countAt, count)
-    const [nearest, least] = (await this.run(scripts.tick, input.take())) as [number, number]
+    const [nearest, least] = (await this.ask(scripts.tick, input.take())) as [number, number]
     this.#periodMs = least > 0 ? periodOf(least) : longestTickMs
     if (nearest >= 0) this.note(nearest + 1)
     this.#arm()

@@ -37,6 +37,14 @@ export function queueFull(limit: number): AetherError {
   })
 }
 
+/** The connection takes less than is sent. */
+export function backlogFull(limit: number): AetherError {
+  return new AetherError('ERR_AETHER_QUEUE_FULL', `More than ${limit} bytes wait to be sent to Redis.`, {
+    retryable: true,
+    detail: { limit },
+  })
+}
+
 /** Nobody came in time; `last` is what went wrong meanwhile. */
 export function connectTimeout(timeoutMs: number, last: AetherError | undefined, hint = ''): AetherError {
   const why = last === undefined ? hint : ` ${last.message}`
@@ -164,9 +172,12 @@ function firstWord(thrown: unknown): string {
   return inner?.[1] ?? message.slice(0, message.indexOf(' ') === -1 ? undefined : message.indexOf(' '))
 }
 
+/** What the driver says of a command that got no answer; all but the first two come from clients of the application alone. */
+const unanswered =
+  /^(Connection is closed|Stream isn't writeable|Command timed out|Reached the max retries|Cluster isn't ready|None of startup nodes|Too many Cluster redirections)/
+
 function fromText(message: string, cause: unknown): AetherError | undefined {
-  if (/^(Connection is closed|Stream isn't writeable)/.test(message))
-    return lostCall(lostError(message, cause))
+  if (unanswered.test(message)) return lostCall(lostError(message, cause))
   if (/^(ERR )?(AUTH|invalid password|Client sent AUTH)/i.test(message))
     return new AetherError(refused, `Redis refused the username or the password. (${message})`, { cause })
   if (/max number of clients/i.test(message))

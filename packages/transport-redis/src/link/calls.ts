@@ -52,7 +52,12 @@ export class Calls {
   }
 
   command(name: string, args: readonly Argument[], signal: AbortSignal | undefined): Promise<Reply> {
-    return this.#make({ name: name.toLowerCase(), args: args.map(driverArgument) }, signal)
+    // In capitals the driver makes no object of its reply.
+    const plain = name.toUpperCase()
+    return this.#make(
+      { name: plain === 'HGETALL' ? plain : plain.toLowerCase(), args: args.map(driverArgument) },
+      signal,
+    )
   }
 
   /** From now on calls go there. */

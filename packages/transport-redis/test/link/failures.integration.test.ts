@@ -154,6 +154,44 @@ test('calls under way are bounded too', async () => {
   await one.close()
 })
 
+test('a connection that takes nothing holds calls back, and lets them go on', async () => {
+  const one = await opened({ keepAliveMs: 20_000, connectTimeoutMs: 400 })
+  const patient = await opened({ keepAliveMs: 20_000 })
+  proxy.stall()
+  const body = Buffer.alloc(1_000_000)
+  const calls: Promise<unknown>[] = []
+  for (let index = 0; index < 100; index++) {
+    calls.push(refusalOf(one.command('SET', ['backlog', body])))
+    // Each in a turn of its own.
+    await Promise.resolve()
+  }
+  const waits = patient.command('SET', ['patient', 'x'])
+  const full = { code: 'ERR_AETHER_QUEUE_FULL', retryable: true }
+  expect(await calls.at(-1)).toMatchObject(full)
+  proxy.heal()
+  expect(await calls[0]).toBe('it did not reject')
+  expect(String(await waits)).toBe('OK')
+  await Promise.all(calls)
+  await one.close()
+  await patient.close()
+})
+
+test('a client of the application that gives commands a time', async () => {
+  const client = new Redis({ port: server.port, commandTimeout: 30 })
+  const one = createLink(resolveOptions({ client }))
+  await one.start(silentLogger)
+  const sleeping = server.cli('debug', 'sleep', 0.3)
+  const error = await refusalOf(
+    (async () => {
+      for (;;) await one.command('PING', [])
+    })(),
+  )
+  expect(error).toMatchObject({ code: 'ERR_AETHER_TRANSPORT_LOST', retryable: true })
+  await sleeping
+  await one.close()
+  client.disconnect()
+})
+
 test('close leaves nothing, whenever it comes', async () => {
   const before = getActiveResourcesInfo().length
   const clients = await server.cli('client', 'list')

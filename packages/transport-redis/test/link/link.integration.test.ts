@@ -35,6 +35,23 @@ test('runs commands and scripts, with replies as bytes', async () => {
   await link.close()
 })
 
+test('replies have the shapes of Redis, not those of the driver', async () => {
+  const link = await opened()
+  await link.command('HSET', ['hash', 'field', 'value'])
+  const field = [Buffer.from('field'), Buffer.from('value')]
+  expect(await link.command('hgetall', ['hash'])).toEqual(field)
+  await link.command('XADD', ['stream', '1-1', 'field', 'value'])
+  const entries = [[Buffer.from('1-1'), field]]
+  expect(await link.command('XRANGE', ['stream', '-', '+'])).toEqual(entries)
+  expect(await link.command('XREAD', ['STREAMS', 'stream', '0'])).toEqual([[Buffer.from('stream'), entries]])
+  await link.command('ZADD', ['sorted', 1.5, 'member'])
+  expect(await link.command('ZRANGE', ['sorted', 0, -1, 'WITHSCORES'])).toEqual([
+    Buffer.from('member'),
+    Buffer.from('1.5'),
+  ])
+  await link.close()
+})
+
 test('hears channels and patterns', async () => {
   const link = await opened()
   const heard: unknown[] = []

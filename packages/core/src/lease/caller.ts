@@ -140,6 +140,11 @@ export class Caller {
     if (signal.kind !== 'busy') refuse(this.#context, signal, this.#reasonFor(signal))
   }
 
+  /** There is a new connection. */
+  back(): void {
+    for (const { holds } of this.#open.values()) for (const hold of holds.values()) this.#offering.again(hold)
+  }
+
   close(): void {
     this.#open.clear()
     this.#offering.clear()
@@ -319,12 +324,15 @@ export class Caller {
     this.#next(hold, { isFailed: signal.failed === true, delayMs: signal.delayMs ?? 0 })
   }
 
-  #leaseOver(hold: Hold, lateMs: number): void {
+  #leaseOver(hold: Hold, lateMs: number, wasCutOff: boolean = false): void {
     if (hold.status !== 'held' && hold.status !== 'running') return
-    const graceMs = hold.leaseMs / 3
-    if (lateMs > graceMs) {
-      // This process itself stood still: what the worker said meanwhile has still to be read.
-      hold.timer = this.#context.timers.set(graceMs, () => this.#leaseOver(hold, 0))
+    const { relay, settings, timers } = this.#context
+    const graceMs = Math.max(hold.leaseMs / 3, settings.retryMs)
+    const isCutOff = relay.state.status !== 'ready'
+    if (isCutOff || wasCutOff || lateMs > graceMs) {
+      // This process itself stood still, or was cut off: what the worker says has still to be heard, and it says it more and more rarely.
+      const waitMs = wasCutOff && !isCutOff ? Math.max(graceMs, settings.retryMs * 8) : graceMs
+      hold.timer = timers.set(waitMs, () => this.#leaseOver(hold, 0, isCutOff))
       return
     }
     revokeHolder(this.#context, hold, leaseLost)

@@ -134,6 +134,19 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
       { union, client, host: machine, logger, onSignal: (signal) => this.#hear(signal) },
       options,
     )
+    // It ends with the relay, and what it calls does not throw.
+    void this.#follow(caller)
+  }
+
+  /** Tells the caller's side of each new connection. */
+  async #follow(caller: Caller): Promise<void> {
+    const { state } = this.#relay
+    let generation = state.status === 'ready' ? state.generation : 0
+    for await (const next of this.#relay.states()) {
+      if (next.status !== 'ready' || next.generation === generation) continue
+      generation = next.generation
+      caller.back()
+    }
   }
 
   async send(task: TaskMessage, options: WaitOptions = {}): Promise<Receipt> {

@@ -40,7 +40,7 @@ export class Offering {
   }
 
   /** Sends one offer and sets the time of the next. */
-  offer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
+  async offer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
     const { relay, settings, timers } = this.#context
     const isFirst = hold.isNamed && hold.attempt === 1 && hold.sends === 0
     hold.status = 'offered'
@@ -54,7 +54,20 @@ export class Offering {
     const sends = hold.offers > 1 && { sends: hold.offers }
     const offer = { attempt: hold.attempt, replyTo: relay.inbox, ...sends }
     // Observers take their copy of the first one; after that each workgroup is served for itself.
-    return relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
+    hold.sentAt = Infinity
+    try {
+      return await relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
+    } finally {
+      hold.sentAt = settings.clock.monotonic()
+    }
+  }
+
+  /** There is a new connection: what nobody answered is offered over it at once. */
+  again(hold: Hold): void {
+    const { clock, resendMs } = this.#context.settings
+    if (hold.status !== 'offered' || clock.monotonic() - hold.sentAt < resendMs / 4) return
+    this.leave(hold)
+    this.enter(hold)
   }
 
   /** It started, ended or waits for something else: others may go out. */
@@ -107,6 +120,11 @@ export class Offering {
   #offerAgain(hold: Hold): void {
     if (hold.status !== 'offered') return
     const { settings, timers } = this.#context
+    if (hold.sentAt === Infinity) {
+      // It waits for a connection, say: a second one would only wait behind it.
+      hold.timer = timers.set(settings.resendMs, () => this.#offerAgain(hold))
+      return
+    }
     const waitMs = hold.offeredAt + this.#answers.delayMs(hold.sends) / 1.25 - settings.clock.monotonic()
     if (waitMs > settings.resendMs / 4) {
       hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))

@@ -29,6 +29,8 @@ export interface Hold {
   /** Answers `busy` since a worker last took it. */
   refusals: number
   offeredAt: number
+  /** When the last offer was out; Infinity: it is not yet. */
+  sentAt: number
   /** Highest `seq` of the statuses of this attempt. */
   seq: number
   /** The number of the last status that the caller was told; the same, unless a peer that counts nothing spoke. */
@@ -94,6 +96,7 @@ export function newHold(open: OpenTask, workgroup: string, isNamed: boolean): Ho
     offers: 0,
     refusals: 0,
     offeredAt: 0,
+    sentAt: 0,
     seq: 0,
     told: 0,
     holder: undefined,

@@ -100,6 +100,8 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   readonly #hub: LossyHub
   readonly #routes = routeCache()
   #backlog: (() => void)[] = []
+  #waiting: (() => void)[] = []
+  #wake: (() => void)[] = []
   host: RelayHost | undefined
 
   constructor(hub: LossyHub, name: string) {
@@ -130,7 +132,27 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async *states(): AsyncIterable<TransportState> {
-    yield this.state
+    for (;;) {
+      yield this.state
+      if (this.state.status === 'closed') return
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
+    }
+  }
+
+  /** Nothing comes or goes; offers wait until `reconnect`, signals are lost. */
+  disconnect(): void {
+    const error = new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
+    this.#become({ status: 'reconnecting', attempt: 1, error })
+  }
+
+  reconnect(): void {
+    this.#become({ status: 'ready', generation: 2 })
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  #become(state: TransportState): void {
+    this.state = state
+    for (const wake of this.#wake.splice(0)) wake()
   }
 
   async start(host: RelayHost): Promise<void> {
@@ -139,6 +161,8 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async send(task: TaskMessage, offer: Offer): Promise<SendOutcome> {
+    if (this.state.status === 'reconnecting')
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
     const bytes = encodeEnvelope(taskToParcel(task, offer))
     const members = this.#hub.membersFor(task.route)
     for (const { relay, handler } of members) {
@@ -169,6 +193,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
     const bytes = encodeEnvelope(signalToParcel(signal))
     if (bytes.length > this.#hub.maxMessageBytes)
       throw new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `${bytes.length} bytes`)
+    if (this.state.status !== 'ready') throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
     for (const relay of this.#hub.relays) {
       if (to !== everyone && relay.inbox !== to) continue
       const deliver = (): void => relay.host?.onSignal(signalFromParcel(decodeEnvelope(bytes), this.#routes))
@@ -198,7 +223,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async close(): Promise<void> {
-    this.state = { status: 'closed' }
+    this.#become({ status: 'closed' })
     this.#leave()
   }
 

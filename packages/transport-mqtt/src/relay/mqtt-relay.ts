@@ -132,8 +132,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       topic: topicOf(task.route, task.tid, 'perform'),
       payload: toPayload(parcel),
       options: this.#offerOptions(task, offer, isFrame(parcel)),
-      // A repeated offer is made again by whoever repeats it.
-      waits: (offer.sends ?? 1) === 1,
+      waits: true,
       signal: options.signal,
     })
     return reason === noMatchingSubscribers ? 'nobody' : 'sent'

@@ -13,6 +13,12 @@ import { take } from './lua/take.ts'
 import { tick } from './lua/tick.ts'
 import { work } from './lua/work.ts'
 
+/**
+ * Where memory is full (`noeviction`), Redis refuses what may need more, unless the script has written before. Only `send` brings anything new: what is held must
+ * still be worked on and end, which frees memory. So the others begin with a write that needs none.
+ */
+const evenWithoutMemory = "call('UNLINK', base .. '/nothing')"
+
 /** Everything that has to be one step, each a script over the keys of one job/task. */
 export interface QueueScripts {
   readonly send: Script
@@ -33,11 +39,11 @@ export function queueScripts(mode: string, queue: string): QueueScripts {
   })
   return {
     send: script('send', groups, enqueue, send),
-    take: script('take', groups, endings, take),
-    work: script('work', groups, endings, work),
-    cancel: script('cancel', groups, endings, cancel),
-    check: script('check', check),
-    regain: script('regain', groups, endings, regain),
-    tick: script('tick', groups, enqueue, endings, clean, tick),
+    take: script('take', evenWithoutMemory, groups, endings, take),
+    work: script('work', evenWithoutMemory, groups, endings, work),
+    cancel: script('cancel', evenWithoutMemory, groups, endings, cancel),
+    check: script('check', evenWithoutMemory, check),
+    regain: script('regain', evenWithoutMemory, groups, endings, regain),
+    tick: script('tick', evenWithoutMemory, groups, enqueue, endings, clean, tick),
   }
 }

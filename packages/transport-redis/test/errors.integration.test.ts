@@ -85,20 +85,20 @@ describe('who may come in', () => {
 
 describe('what does not answer as Redis', () => {
   test('ECONNREFUSED, and a name that does not resolve', async () => {
-    const refused = await refusal({ url: 'redis://127.0.0.1:1', connectTimeoutMs: 100 })
+    const refused = await refusal({ url: 'redis://127.0.0.1:1', connectTimeoutMs: 1_000 })
     expect(refused).toMatchObject({ code: 'ERR_AETHER_CONNECT_FAILED', retryable: true })
     expect((refused as Error).message).toContain('ECONNREFUSED')
-    const unknown = await refusal({ url: 'redis://nowhere.invalid', connectTimeoutMs: 100 })
+    const unknown = await refusal({ url: 'redis://nowhere.invalid', connectTimeoutMs: 1_000 })
     expect((unknown as { code: string }).code).toMatch(/^ERR_AETHER_CONNECT_(FAILED|TIMEOUT)$/)
   })
 
   test('something that stays silent, and something that hangs up', async () => {
     const silent = await listening(() => {})
     const rude = await listening((socket) => socket.destroy())
-    expect(await refusal({ url: silent.url, connectTimeoutMs: 100 })).toMatchObject({
+    expect(await refusal({ url: silent.url, connectTimeoutMs: 1_000 })).toMatchObject({
       code: 'ERR_AETHER_CONNECT_TIMEOUT',
     })
-    expect(await refusal({ url: rude.url, connectTimeoutMs: 100 })).toMatchObject({
+    expect(await refusal({ url: rude.url, connectTimeoutMs: 1_000 })).toMatchObject({
       code: 'ERR_AETHER_CONNECT_FAILED',
       message: expect.stringContaining('TLS'),
     })
@@ -134,7 +134,7 @@ describe('what does not answer as Redis', () => {
       retryable: true,
       message: expect.stringContaining('maxclients'),
     }
-    expect(await refusal({ url: small.url, connectTimeoutMs: 200 })).toMatchObject(full)
+    expect(await refusal({ url: small.url, connectTimeoutMs: 1_000 })).toMatchObject(full)
     await small.close()
   })
 
@@ -190,7 +190,7 @@ describe('TLS', () => {
     const pair = { cert: await readFile(cert), key: await readFile(key) }
     const known = await opened({ url: strict.url, tls: { ca, ...pair } })
     expect(known.state.status).toBe('ready')
-    const anonymous = await refusal({ url: strict.url, tls: { ca }, connectTimeoutMs: 500 })
+    const anonymous = await refusal({ url: strict.url, tls: { ca }, connectTimeoutMs: 1_500 })
     expect(anonymous).toMatchObject({ code: 'ERR_AETHER_CONNECT_FAILED' })
   })
 
@@ -203,12 +203,12 @@ describe('TLS', () => {
   })
 
   test('TLS at one end only', async () => {
-    const toPlain = await refusal({ url: server.url.replace('redis:', 'rediss:'), connectTimeoutMs: 300 })
+    const toPlain = await refusal({ url: server.url.replace('redis:', 'rediss:'), connectTimeoutMs: 1_500 })
     expect(toPlain).toMatchObject({
       code: 'ERR_AETHER_CONNECT_TIMEOUT',
       message: expect.stringContaining('TLS'),
     })
-    const toTls = await refusal({ url: secure.url.replace('rediss:', 'redis:'), connectTimeoutMs: 300 })
+    const toTls = await refusal({ url: secure.url.replace('rediss:', 'redis:'), connectTimeoutMs: 1_500 })
     expect(toTls).toMatchObject({
       code: 'ERR_AETHER_CONNECT_FAILED',
       message: expect.stringContaining('TLS'),
@@ -287,7 +287,7 @@ describe('what a working server refuses', () => {
     await server.cli('script', 'kill')
     expect(String(await written)).toBe('OK')
     await endless
-    const impatient = await opened({ url: server.url, connectTimeoutMs: 200 })
+    const impatient = await opened({ url: server.url, connectTimeoutMs: 1_000 })
     const again = server.cli('eval', 'while true do end', 0).catch(() => {})
     await expect.poll(() => server.cli('ping')).toContain('BUSY')
     await expect(impatient.command('SET', ['busy', 'x'])).rejects.toMatchObject({
@@ -353,7 +353,7 @@ describe('what a working server refuses', () => {
       message: expect.stringContaining('no Cluster'),
     })
     // A node alone has no slots yet.
-    const link = await opened({ cluster: [node.url], connectTimeoutMs: 300 })
+    const link = await opened({ cluster: [node.url], connectTimeoutMs: 1_500 })
     await expect(link.run(write, ['a'], ['x'])).rejects.toMatchObject({
       code: 'ERR_AETHER_TRANSPORT_LOST',
       retryable: true,

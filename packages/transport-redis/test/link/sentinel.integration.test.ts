@@ -33,7 +33,7 @@ test('a name that the Sentinel does not know, and a Sentinel that is none', asyn
 })
 
 test('a replica is no place for tasks', async () => {
-  const link = createLink(resolveOptions({ url: servers.replica.url, connectTimeoutMs: 100 }))
+  const link = createLink(resolveOptions({ url: servers.replica.url, connectTimeoutMs: 1_000 }))
   await expect(link.start(silentLogger)).rejects.toMatchObject({ code: 'ERR_AETHER_CONNECT_FAILED' })
   await link.close()
 })

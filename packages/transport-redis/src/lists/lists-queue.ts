@@ -42,6 +42,7 @@ end
 local function queue_add(ctx, id, entry)
   call('HSET', entries_key(ctx), id, entry)
   for _, group in ipairs(groups_of(ctx).names) do call('LPUSH', queue_key(ctx, group), id) end
+  return id
 end
 
 local function queue_newest()

@@ -14,10 +14,6 @@ local function queue_open(ctx, group, from)
   end
 end
 
-local function queue_add(ctx, id, entry)
-  call('XADD', stream(ctx), id .. '-0', 'm', entry)
-end
-
 -- The highest id that was ever there.
 local function queue_newest(ctx)
   local info = redis.pcall('XINFO', 'STREAM', stream(ctx))
@@ -25,6 +21,18 @@ local function queue_newest(ctx)
     if info[index] == 'last-generated-id' then return tonumber(match(info[index + 1], '^%d+')) end
   end
   return 0
+end
+
+-- Returns the id under which it stands: behind one that somebody foreign has added under a higher one.
+local function queue_add(ctx, id, entry)
+  local reply = redis.pcall('XADD', stream(ctx), id .. '-0', 'm', entry)
+  if type(reply) ~= 'table' or not reply.err then return id end
+  if string.find(reply.err, 'equal or smaller', 1, true) then
+    id = text(math.max(queue_newest(ctx), tonumber(call('GET', base .. '/last'))) + 1)
+    call('SET', base .. '/last', id)
+  end
+  call('XADD', stream(ctx), id .. '-0', 'm', entry)
+  return id
 end
 
 local function queue_size(ctx)

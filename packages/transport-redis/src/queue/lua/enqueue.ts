@@ -1,4 +1,4 @@
-/** How tasks get their ids and come into the queue. Needs the mode's `queue_add`. */
+/** How tasks get their ids and come into the queue. Needs the mode's `queue_add`, which may choose a higher id and says which it was. */
 export const enqueue = `
 -- Reserves ids, which grow without end: a counter that was cleaned away begins anew at the clock, or behind what is there.
 local function reserve_ids(count)
@@ -15,8 +15,8 @@ end
 local added = {}
 
 local function add_entry(ctx, id, entry)
-  queue_add(ctx, id, entry)
   added[ctx] = (added[ctx] or 0) + 1
+  return queue_add(ctx, id, entry)
 end
 
 local function ring_added()
@@ -34,10 +34,9 @@ local function promote(limit)
     local entry = call('HGET', base .. '/later', tid)
     local record = find_record(tid)
     if entry and record and record.state == 'L' and record.id == '' then
-      record.id = text(first + index)
       record.open = groups_for(record.ctx, record.named).joined
+      record.id = add_entry(record.ctx, text(first + index), entry)
       save_record(tid, record)
-      add_entry(record.ctx, record.id, entry)
     end
     call('HDEL', base .. '/later', tid)
     call('ZREM', base .. '/delayed', tid)

@@ -33,7 +33,10 @@ local function hold(index, tid, ctx, named, delay, entry)
     call('HSET', base .. '/later', tid, entry)
     call('ZADD', base .. '/delayed', text(now + delay + 1), tid)
   else
-    add_entry(ctx, id, entry)
+    local real = add_entry(ctx, id, entry)
+    if real ~= id then
+      call('SET', task_key(tid), packed_record('L', real, ctx, named, groups.joined, from, '', ''))
+    end
   end
   if sizes[ctx] then sizes[ctx] = sizes[ctx] + 1 end
   return true

@@ -60,7 +60,7 @@ local function lose(ctx, group, id, attempt)
   exhaust(ctx, group, id, tid, find_record(tid), ended_event(1, 4, attempt, group, ''))
 end
 
-if least > 0 and call('SET', base .. '/lock/leases', 1, 'NX', 'PX', text(math.max(1, floor(least / 10)))) then
+if least > 0 and call('SET', base .. '/lock/leases', 1, 'NX', 'PX', text(math.min(100, math.max(1, floor(least / 10))))) then
   each_group(function(ctx, group)
     for _, row in ipairs(queue_overdue(ctx, group, least)) do lose(ctx, group, row.id, row.count) end
   end)

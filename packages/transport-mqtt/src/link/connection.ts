@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { AetherError } from '@aether/core'
 import {
   connect,
@@ -9,11 +10,12 @@ import {
 import { connectionError, lostError, noGroupsError, reasonError } from '../errors.ts'
 import type { MqttSettings, MqttTarget } from '../options.ts'
 
+/** Retained by the broker when the connection ends without a goodbye. */
 export interface Will {
   readonly topic: string
   readonly payload: Buffer
-  readonly retain: boolean
-  readonly messageExpiryInterval?: number
+  /** Seconds that it stays. */
+  readonly messageExpiryInterval: number
 }
 
 export interface ConnectionOptions {
@@ -70,6 +72,7 @@ export class Connection {
     client.on('connect', () => {
       if (this.#isOver) return
       this.#isOpen = true
+      withoutDelay(client)
       events.onOpen(this.#session())
     })
     client.on('packetreceive', (packet) => {
@@ -163,6 +166,11 @@ export class Connection {
   }
 }
 
+/** Small packets wait for nothing: with Nagle's algorithm each side waits for the other's delayed acknowledgement. WebSockets see to it themselves. */
+function withoutDelay({ stream }: MqttClient): void {
+  if (stream instanceof Socket) stream.setNoDelay(true)
+}
+
 /** MQTT 5: what the broker does not mention it can do. */
 function isAvailable(property: boolean | number | undefined): boolean {
   return property === undefined || property === true || property === 1
@@ -206,10 +214,10 @@ function clientOptions({ settings, target, version, clientId, will }: Connection
 }
 
 function willOf(will: Will, version: 4 | 5): NonNullable<IClientOptions['will']> {
-  const { topic, payload, retain, messageExpiryInterval } = will
-  const properties = version === 5 &&
-    messageExpiryInterval !== undefined && { properties: { messageExpiryInterval } }
-  return { topic, payload, retain, qos: 1, ...properties }
+  const { topic, payload, messageExpiryInterval } = will
+  // Without an expiry it would stay for ever, of every client that ever died: there nothing is left in its place.
+  if (version === 4) return { topic, payload: Buffer.alloc(0), retain: true, qos: 1 }
+  return { topic, payload, retain: true, qos: 1, properties: { messageExpiryInterval } }
 }
 
 function toPem(value: string | Uint8Array): string | Buffer {

@@ -196,7 +196,7 @@ export class MqttLink {
     if (status === 'failed') return
     this.#stop()
     const isReady = status === 'ready'
-    const goodbye = isReady && signal?.aborted !== true ? last() : undefined
+    const goodbye = isReady && signal?.aborted !== true ? this.#lastWords(last) : undefined
     this.#feed.set({ status: 'closing' })
     if (goodbye) await within(this.#options.settings.closeTimeoutMs, signal, goodbye)
     const connection = this.#connection
@@ -205,6 +205,11 @@ export class MqttLink {
     this.#refuse(closedError())
     await connection?.end(isSaid)
     this.#feed.set({ status: 'closed' })
+  }
+
+  async #lastWords(last: () => Promise<unknown>): Promise<void> {
+    await last()
+    await this.#outbox.drained()
   }
 }
 

@@ -20,8 +20,13 @@ interface Entry extends Publication {
   onAbort: (() => void) | undefined
   /** Until when it may wait without a connection; monotonic milliseconds. */
   waitsUntil: number
+  /** Connections that ended while it was under way. */
+  losses: number
   isSettled: boolean
 }
+
+/** So often it may be what ended the connection: a broker of MQTT 3.1.1 says no other way that a packet is too large. */
+const mostLosses = 3
 
 /** Room for the fixed header and the properties beside topic and payload. */
 const headBytes = 128
@@ -38,6 +43,7 @@ export class Outbox {
   #maximumQos: 0 | 1 = 1
   #timer: NodeJS.Timeout | undefined
   #lastError: AetherError | undefined
+  #onDrained: (() => void) | undefined
 
   constructor(options: { readonly maxPending: number; readonly connectTimeoutMs: number }) {
     this.#maxPending = options.maxPending
@@ -47,6 +53,12 @@ export class Outbox {
   /** How many wait or are unconfirmed. */
   get size(): number {
     return this.#waiting.size + this.#flying.size
+  }
+
+  /** Resolves when the broker has confirmed everything. For one at a time. */
+  drained(): Promise<void> {
+    if (this.size === 0) return Promise.resolve()
+    return new Promise((resolve) => (this.#onDrained = resolve))
   }
 
   publish(publication: Publication): Promise<number> {
@@ -61,6 +73,7 @@ export class Outbox {
         reject,
         onAbort: undefined,
         waitsUntil: 0,
+        losses: 0,
         isSettled: false,
       }
       if (signal) this.#watch(entry, signal)
@@ -80,19 +93,20 @@ export class Outbox {
     this.#pump()
   }
 
-  /** What was under way is said again over the next connection, before what came later. */
+  /** What was under way is said again over the next connection, before what came later; the longest of it last, since that may be why it ended. */
   lost(error: AetherError): void {
     this.#lastError = error
     // Further attempts that fail change nothing for those who wait already.
     if (!this.#connection) return
     this.#connection = undefined
-    const flying = [...this.#flying]
+    const flying = [...this.#flying].toSorted((a, b) => a.payload.length - b.payload.length)
     const waiting = [...this.#waiting]
     this.#flying.clear()
     this.#waiting.clear()
+    for (const entry of flying) entry.losses += 1
     for (const entry of [...flying, ...waiting]) {
       if (entry.isSettled) continue
-      if (entry.waits) this.#wait(entry)
+      if (entry.waits && entry.losses < mostLosses) this.#wait(entry)
       else this.#settle(entry, () => entry.reject(lostError('the connection ended before it was confirmed')))
     }
   }
@@ -130,6 +144,7 @@ export class Outbox {
         this.#flying.delete(entry)
         this.#settle(entry, () => (error ? entry.reject(error) : entry.resolve(reason)))
         if (this.#waiting.size > 0) this.#pump()
+        else if (this.#flying.size === 0) this.#onDrained?.()
       },
     })
   }

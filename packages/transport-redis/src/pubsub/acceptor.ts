@@ -1,12 +1,13 @@
-import type {
-  CompleteEvent,
-  ConsumeOptions,
-  Delivery,
-  ErrorShape,
-  Logger,
-  ReleaseOptions,
-  Route,
-  StatusEvent,
+import {
+  type CompleteEvent,
+  type ConsumeOptions,
+  type Delivery,
+  type ErrorShape,
+  isAetherError,
+  type Logger,
+  type ReleaseOptions,
+  type Route,
+  type StatusEvent,
 } from '@aether/core'
 import { CallerBook, type LastWord } from './caller-book.ts'
 import { PubSubDelivery, type DeliveryHost } from './delivery.ts'
@@ -22,6 +23,8 @@ import type { TaskFrame } from './task-frame.ts'
 const recentTtlMs = 60_000
 const maxRecentBytes = 16_777_216
 const maxBooks = 10_000
+/** No server takes less at once than a mebibyte, and what stands around a body is less than half of that. */
+const mayBeRefused = 500_000
 
 export interface AcceptorHost {
   readonly settings: PubSubSettings
@@ -119,13 +122,14 @@ export class Acceptor implements DeliveryHost {
   }
 
   report(delivery: PubSubDelivery, event: StatusEvent): Promise<unknown> {
-    const batch = this.#host.outbox.to(delivery.book.channel)
+    const batch = this.#host.outbox.to(delivery.book.channel, event.body?.length)
     writeEvent(batch.writer, delivery.call, event)
     this.#host.announce(event)
     return batch.done
   }
 
   complete(delivery: PubSubDelivery, event: CompleteEvent): Promise<unknown> {
+    if ((event.body?.length ?? 0) > mayBeRefused) return this.#completeLarge(delivery, event)
     const done = this.#finish(delivery, { kind: 'complete', event })
     this.#host.announce(event)
     this.#pumpAfter(delivery.consumer)
@@ -203,10 +207,34 @@ export class Acceptor implements DeliveryHost {
     if (consumer.isClosed) this.#leave(consumer)
   }
 
+  /** The server may take less at once than this transport: then the task stays in hand, to be ended otherwise. */
+  async #completeLarge(delivery: PubSubDelivery, event: CompleteEvent): Promise<void> {
+    const { book, call, consumer } = delivery
+    const batch = this.#host.outbox.to(book.channel, event.body?.length)
+    writeEvent(batch.writer, call, event)
+    const failure: unknown = await batch.done.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    const isHeld = book.active.get(call) === delivery
+    const isTooLarge = isAetherError(failure) && failure.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'
+    if (isHeld && isTooLarge) {
+      delivery.reopen()
+      throw failure
+    }
+    if (isHeld) {
+      this.#end(delivery)
+      this.#remember(book, call, { kind: 'complete', event })
+      this.#host.announce(event)
+      this.#pumpAfter(consumer)
+    }
+    if (failure !== undefined) throw failure
+  }
+
   #finish(delivery: PubSubDelivery, word: LastWord): Promise<unknown> {
     const { book, call } = delivery
     this.#end(delivery)
-    const batch = this.#host.outbox.to(book.channel)
+    const batch = this.#host.outbox.to(book.channel, word.kind === 'complete' ? word.event.body?.length : 0)
     this.#say(batch, call, word)
     this.#remember(book, call, word)
     return batch.done

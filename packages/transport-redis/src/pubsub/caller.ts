@@ -315,7 +315,7 @@ export class Caller implements HoldOwner {
     hold.status = 'sending'
     seat.take()
     peer.calls.set(hold.call, hold)
-    const batch = this.#host.outbox.to(peer.channel)
+    const batch = this.#host.outbox.to(peer.channel, task.body.length)
     writeTask(
       batch.writer,
       task,

@@ -86,6 +86,12 @@ export class PubSubDelivery implements Delivery {
     handler?.(this.#reason)
   }
 
+  /** It was to be settled and could not be. */
+  reopen(): void {
+    this.#reason = undefined
+    this.#onRevoke = undefined
+  }
+
   /** The transport closes: nobody is called any more. */
   abandon(): void {
     this.#reason ??= leaseLost('the transport was closed')

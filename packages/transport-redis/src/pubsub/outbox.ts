@@ -3,7 +3,7 @@ import type { RedisLink } from '../link/redis-link.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { writeHead } from './frames.ts'
 
-/** A batch that grows beyond this leaves within its turn. */
+/** A batch that would grow beyond this leaves within its turn, so that what is large travels alone and is refused alone. */
 const fullBytes = 131_072
 
 /** What travels in a batch and must know whether it left. */
@@ -67,11 +67,11 @@ export class Outbox {
     this.#from = from
   }
 
-  /** The batch that leaves to `channel` at the end of this turn. */
-  to(channel: string): Batch {
+  /** The batch that leaves to `channel` at the end of this turn, and has room for a frame of about so many bytes. */
+  to(channel: string, bytes: number = 0): Batch {
     let batch = this.#open.get(channel)
     if (batch !== undefined) {
-      if (batch.writer.length < fullBytes) return batch
+      if (batch.writer.length + bytes < fullBytes) return batch
       this.#open.delete(channel)
       this.#send(channel, batch)
     }

@@ -330,7 +330,8 @@ export class PubSubTransport implements Transport<RedisPubsubCapabilities> {
 
   #broadcast(event: AetherEvent): Promise<unknown> {
     const { union, job, task } = event.route
-    const batch = this.#outbox.to(this.#channels.events(union, job, task))
+    const bytes = event.action === 'cancel' ? 0 : event.body?.length
+    const batch = this.#outbox.to(this.#channels.events(union, job, task), bytes)
     writeBroadcast(batch.writer, event)
     return batch.done
   }

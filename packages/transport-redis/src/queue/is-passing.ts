@@ -4,3 +4,8 @@ import { isAetherError } from '@aether/core'
 export function isPassing(error: unknown): boolean {
   return isAetherError(error) && error.code === 'ERR_AETHER_TRANSPORT_LOST' && error.retryable
 }
+
+/** Whether a call was more than the server takes at once: it was not sent. */
+export function isTooLarge(error: unknown): boolean {
+  return isAetherError(error) && error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'
+}

@@ -1,5 +1,5 @@
 import type { TaskMessage } from '@aether/core'
-import { isPassing } from './is-passing.ts'
+import { isPassing, isTooLarge } from './is-passing.ts'
 import { ByteWriter } from './byte-writer.ts'
 import type { Lane, LaneOwner } from './lane.ts'
 import type { QueueHost } from './queue-host.ts'
@@ -66,8 +66,15 @@ export class SendBatches {
       const reply = (await this.#lane.run(this.#host.scripts.send, this.#pack(runs))) as Buffer
       this.#onReply(runs, reply)
     } catch (error) {
+      if (runs.length > 1 && isTooLarge(error)) return this.#sendHalves(runs)
       this.#onRefused(runs, error)
     }
+  }
+
+  /** Together they are more than the server takes at once: only who is too large by himself is refused. */
+  async #sendHalves(runs: readonly Run[]): Promise<void> {
+    const half = runs.length >> 1
+    await Promise.all([this.#send(runs.slice(0, half)), this.#send(runs.slice(half))])
   }
 
   #pack(runs: readonly Run[]): Buffer {

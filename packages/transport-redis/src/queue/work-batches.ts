@@ -1,5 +1,6 @@
 import { isAetherError, type Timer } from '@aether/core'
 import { ByteWriter } from './byte-writer.ts'
+import { isTooLarge } from './is-passing.ts'
 import type { Lane } from './lane.ts'
 import type { QueueHost } from './queue-host.ts'
 import { limits } from './queue-settings.ts'
@@ -70,7 +71,11 @@ export class WorkBatches {
         else item.delivery.onLost(item)
       }
     } catch (error) {
-      for (const item of items) this.#onRefused(item, error)
+      // Together they are more than the server takes at once: only who is too large by himself is refused.
+      if (items.length > 1 && isTooLarge(error)) {
+        const half = items.length >> 1
+        await Promise.all([this.#send(items.slice(0, half)), this.#send(items.slice(half))])
+      } else for (const item of items) this.#onRefused(item, error)
     } finally {
       this.#underWay--
     }

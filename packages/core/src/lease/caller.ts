@@ -193,8 +193,8 @@ export class Caller {
   #holdOf(open: OpenTask, signal: Signal): Hold | undefined {
     const workgroup = signal.workgroup || open.task.workgroup
     const known = open.holds.get(workgroup)
-    if (known || signal.attempt !== 1 || signal.kind === 'busy') return known
-    // An observing workgroup took its copy of the first offer.
+    if (known || signal.attempt !== 1) return known
+    // An observing workgroup took its copy of the first offer, or had no room for it.
     if (open.holds.size > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
     const hold = newHold(open, workgroup, false)
     hold.status = 'offered'
@@ -403,7 +403,7 @@ export class Caller {
     open.lingerTimer?.cancel()
     const mayLinger = relay.capabilities.groups && this.#open.size - this.#live <= settings.maxResults
     if (!mayLinger || this.#isStopped(open)) return this.#forget(open)
-    open.lingerTimer = timers.set(settings.resendMs, () => {
+    open.lingerTimer = timers.set(this.#offering.answerMs * 2, () => {
       for (const hold of open.holds.values()) if (hold.status !== 'ended') return
       this.#forget(open)
     })

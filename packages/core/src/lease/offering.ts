@@ -6,6 +6,9 @@ import { OfferWindow } from './offer-window.ts'
 import type { Hold } from './open-task.ts'
 import type { SendOutcome } from './relay.ts'
 
+/** Nobody waits for observers: a workgroup that answers nothing to so many offers has gone. */
+const mostObserverSends = 5
+
 /** Offers tasks to workers, again and again until somebody answers, so many at a time as the window lets out. */
 export class Offering {
   readonly #context: LeaseContext
@@ -19,6 +22,11 @@ export class Offering {
     this.#context = context
     this.#onNobody = onNobody
     this.#answers = new AnswerTimes(context.settings)
+  }
+
+  /** How long an answer may take as things are. */
+  get answerMs(): number {
+    return this.#answers.delayMs(1)
   }
 
   /** Offers now, or when the window has room. */
@@ -130,6 +138,7 @@ export class Offering {
       hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
       return
     }
+    if (!hold.isNamed && hold.sends >= mostObserverSends) return this.#onNobody(hold)
     // Others may go first: perhaps nobody serves this one.
     this.leave(hold)
     this.enter(hold)

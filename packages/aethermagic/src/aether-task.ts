@@ -68,6 +68,11 @@ export class AetherTask<Data = unknown> {
     return this.#hand?.ctx.tid ?? this.#run?.tid ?? ''
   }
 
+  /** The task performed last, to be awaited for its result or followed, which Python has no way to; undefined before. */
+  get run(): Run | undefined {
+    return this.#run
+  }
+
   /**
    * Registers `on_perform` as a worker of the workgroup. Resolves when it receives tasks; or, where the engine cannot be reached now, with a warning in the log: then it begins
    * as soon as there is a connection. Rejects with `ERR_AETHER_HANDLER_MISSING`, and with what the engine refuses.

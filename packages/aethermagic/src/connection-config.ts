@@ -90,7 +90,7 @@ export class ConnectionConfig<P extends ProtocolType = ProtocolType> {
   readonly keepalive: number | undefined
   readonly use_streams: boolean | undefined
   readonly consumer_name: string | undefined
-  /** Of Redis alone. */
+  /** Of Redis, where it was given. */
   readonly mode: RedisMode | undefined
   readonly pattern: string | undefined
 
@@ -112,10 +112,16 @@ export class ConnectionConfig<P extends ProtocolType = ProtocolType> {
     if (this.use_streams !== undefined) checkBoolean('use_streams', this.use_streams)
     this.consumer_name = belongsTo('redis', protocol, 'consumer_name', options.consumer_name)
     if (this.consumer_name !== undefined) checkName('client', this.consumer_name)
-    this.mode = modeOf(protocol, this.use_streams, options.mode)
+    this.mode = checkMode(protocol, this.use_streams, options.mode)
     this.pattern = belongsTo('zeromq', protocol, 'pattern', options.pattern)
     refuseServer(protocol, options)
     Object.freeze(this)
+  }
+
+  /** How tasks travel through Redis; undefined for other protocols. No field, so that a copy may say otherwise. */
+  get redis_mode(): RedisMode | undefined {
+    if (this.protocol_type !== 'redis') return undefined
+    return this.mode ?? (this.use_streams === true ? 'streams' : 'pubsub')
   }
 }
 
@@ -159,7 +165,7 @@ function belongsTo<T>(
   return value
 }
 
-function modeOf(
+function checkMode(
   protocol: ProtocolType,
   useStreams: boolean | undefined,
   mode: ConnectionConfigOptions['mode'],
@@ -170,7 +176,7 @@ function modeOf(
     if (isWeb && mode === 'client') return undefined
     throw optionMisplaced(where, 'mode', `has no such value for ${protocol}`)
   }
-  if (mode === undefined) return useStreams === true ? 'streams' : 'pubsub'
+  if (mode === undefined) return undefined
   if (!redisModes.has(mode)) throw optionInvalid(where, 'mode', 'streams, lists or pubsub', mode)
   if (useStreams !== undefined && useStreams !== (mode === 'streams'))
     throw optionMisplaced(where, 'mode and use_streams', 'say different things')

@@ -38,14 +38,14 @@ const schemes: Readonly<Record<ProtocolType, readonly [plain: string, encrypted:
 }
 
 export function transportOptions(config: ConnectionConfig): TransportOptions {
-  const { protocol_type, username, password, timeout, keepalive, mode, consumer_name } = config
+  const { protocol_type, username, password, timeout, keepalive, redis_mode, consumer_name } = config
   return {
     url: urlOf(config),
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),
     ...(timeout === undefined ? {} : { connectTimeoutMs: Math.ceil(timeout * 1_000) }),
     ...(keepalive === undefined ? {} : { keepAliveMs: Math.ceil(keepalive * 1_000) }),
-    ...(mode === undefined ? {} : { mode }),
+    ...(redis_mode === undefined ? {} : { mode: redis_mode }),
     ...(consumer_name === undefined ? {} : { consumerName: consumer_name }),
     ...(protocol_type === 'mqtt' ? { interop: 'aethermagic' as const } : {}),
   }
@@ -57,6 +57,6 @@ function urlOf({ protocol_type, host, port, ssl }: ConnectionConfig): string {
 }
 
 /** Whether a task waits for a worker that is not there yet: where Python's engine keeps it. Elsewhere Python loses it without a word, and `perform` rejects here. */
-export function keepsTasks({ protocol_type, mode }: ConnectionConfig): boolean {
-  return protocol_type === 'rabbitmq' || (protocol_type === 'redis' && mode !== 'pubsub')
+export function keepsTasks({ protocol_type, redis_mode }: ConnectionConfig): boolean {
+  return protocol_type === 'rabbitmq' || (protocol_type === 'redis' && redis_mode !== 'pubsub')
 }

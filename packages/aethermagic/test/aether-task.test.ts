@@ -119,9 +119,10 @@ describe('AetherTask', () => {
       },
     }).idle()
     const client = new AetherTask({ ...names, on_complete: (task) => seen.push(task.tid) })
-    expect(client).toMatchObject({ ...names, tid: '' })
+    expect(client).toMatchObject({ ...names, tid: '', run: undefined })
     const tid = await client.perform()
     expect(client.tid).toBe(tid)
+    expect(await client.run).toEqual({})
     await until('told', () => seen.length === 4)
     expect(seen).toEqual([tid, tid, tid, tid])
     expect(await client.perform()).not.toBe(tid)
@@ -321,7 +322,7 @@ describe('what an AetherTask refuses', () => {
   ])('%s', (_, options, code) => {
     const { AetherMagic, AetherTask } = program()
     new AetherMagic()
-    expect(() => new AetherTask(options as never)).toThrow(coded(code) as Error)
+    expect(() => new AetherTask(options as never)).toThrow(coded(code))
   })
 })
 

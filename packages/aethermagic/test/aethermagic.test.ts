@@ -32,7 +32,7 @@ describe('aethermagic', () => {
   it.each<[string, () => unknown, RegExp]>([
     [
       'a protocol without transport',
-      () => new (aethermagic({ mqtt: memory as never }).AetherMagic)({ protocol_type: 'redis' as never }),
+      () => new (aethermagic({ mqtt: memory }).AetherMagic)({ protocol_type: 'redis' as never }),
       /protocol_type redis has no transport.*given mqtt/,
     ],
     ['an unknown protocol', () => aethermagic({ pigeon: memory } as never), /pigeon is unknown/],
@@ -47,19 +47,15 @@ describe('aethermagic', () => {
     ['null for an AetherMagic', () => new (aethermagic({}).AetherMagic)(null as never), /must be an object/],
     ['null for an AetherTask', () => new (aethermagic({}).AetherTask)(null as never), /must be an object/],
     ['an AetherMagic without transport', () => new Direct({} as never), /transport must be a function/],
-    [
-      'a misspelt option',
-      () => new Direct({ transport: memory as never, hots: 'a' } as never),
-      /hots is unknown/,
-    ],
-    ['concurrency 0', () => new Direct({ transport: memory as never, concurrency: 0 }), /concurrency/],
+    ['a misspelt option', () => new Direct({ transport: memory, hots: 'a' } as never), /hots is unknown/],
+    ['concurrency 0', () => new Direct({ transport: memory, concurrency: 0 }), /concurrency/],
     [
       'half a logger',
-      () => new Direct({ transport: memory as never, logger: { debug() {} } as never }),
+      () => new Direct({ transport: memory, logger: { debug() {} } as never }),
       /logger\.info/,
     ],
   ])('refuses %s', (_, make, text) => {
-    expect(make).toThrow(coded(invalid, text) as Error)
+    expect(make).toThrow(coded(invalid, text))
   })
 })
 
@@ -92,14 +88,14 @@ describe('an AetherTask finds its AetherMagic', () => {
   it('or is refused: none, none of that name, several of it', () => {
     const { AetherMagic, AetherTask } = program()
     const unknown = 'ERR_AETHER_CHANNEL_UNKNOWN'
-    expect(() => new AetherTask(names)).toThrow(coded(unknown, /make one before its tasks/) as Error)
+    expect(() => new AetherTask(names)).toThrow(coded(unknown, /make one before its tasks/))
     new AetherMagic({ channel: 'messaging' })
     expect(() => new AetherTask({ ...names, channel: 'massaging' })).toThrow(
-      coded(unknown, /"massaging": there are "messaging"/) as Error,
+      coded(unknown, /"massaging": there are "messaging"/),
     )
     new AetherMagic({ channel: 'messaging' })
     expect(() => new AetherTask({ ...names, channel: 'messaging' })).toThrow(
-      coded(unknown, /2 AetherMagic have channel "messaging"/) as Error,
+      coded(unknown, /2 AetherMagic have channel "messaging"/),
     )
   })
 
@@ -108,7 +104,7 @@ describe('an AetherTask finds its AetherMagic', () => {
     const one = new AetherMagic({ channel: 'messaging' })
     await one.close()
     expect(() => new AetherTask({ ...names, channel: 'messaging' })).toThrow(
-      coded('ERR_AETHER_CHANNEL_UNKNOWN') as Error,
+      coded('ERR_AETHER_CHANNEL_UNKNOWN'),
     )
     new AetherMagic({ channel: 'messaging' })
     new AetherTask({ ...names, channel: 'messaging' })
@@ -118,7 +114,7 @@ describe('an AetherTask finds its AetherMagic', () => {
     const [one, other] = [program(), program()]
     new one.AetherMagic({ channel: 'messaging' })
     expect(() => new other.AetherTask({ ...names, channel: 'messaging' })).toThrow(
-      coded('ERR_AETHER_CHANNEL_UNKNOWN') as Error,
+      coded('ERR_AETHER_CHANNEL_UNKNOWN'),
     )
   })
 })

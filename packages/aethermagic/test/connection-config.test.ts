@@ -8,7 +8,7 @@ const invalid = 'ERR_AETHER_OPTIONS_INVALID'
 
 describe('ConnectionConfig', () => {
   it('has the defaults of the Python library', () => {
-    expect({ ...new ConnectionConfig() }).toEqual({
+    expect(Object.assign({}, new ConnectionConfig())).toEqual({
       protocol_type: 'mqtt',
       host: 'localhost',
       port: 1883,
@@ -60,7 +60,7 @@ describe('ConnectionConfig', () => {
     [{ mode: 'streams' }, 'streams'],
     [{ mode: 'lists', use_streams: false }, 'lists'],
   ] as const)('makes of %j on Redis the mode %s', (options, mode) => {
-    expect(new ConnectionConfig({ protocol_type: 'redis', ...options }).mode).toBe(mode)
+    expect(new ConnectionConfig({ protocol_type: 'redis', ...options }).redis_mode).toBe(mode)
   })
 
   it('can be made of another one, and of None', () => {
@@ -71,8 +71,10 @@ describe('ConnectionConfig', () => {
       timeout: 30,
       username: undefined,
     })
-    expect(new ConnectionConfig({ ...config })).toEqual(config)
+    expect(new ConnectionConfig(Object.assign({}, config))).toEqual(config)
     expect(Object.isFrozen(config)).toBe(true)
+    const plain = new ConnectionConfig({ protocol_type: 'redis' })
+    expect(new ConnectionConfig(Object.assign({}, plain, { use_streams: true })).redis_mode).toBe('streams')
   })
 
   it.each([
@@ -106,7 +108,7 @@ describe('ConnectionConfig', () => {
     ['two modes', { protocol_type: 'redis', mode: 'lists', use_streams: true }, /say different things/],
     ['no options', null, /must be an object/],
   ])('refuses %s', (_, options, text) => {
-    expect(() => new ConnectionConfig(options as never)).toThrow(coded(invalid, text) as Error)
+    expect(() => new ConnectionConfig(options as never)).toThrow(coded(invalid, text))
   })
 
   it.each([
@@ -114,12 +116,12 @@ describe('ConnectionConfig', () => {
     { protocol_type: 'zeromq', server_mode: true },
   ] as const)('refuses to be a server: %j', (options) => {
     expect(() => new ConnectionConfig(options)).toThrow(
-      coded('ERR_AETHER_CAPABILITY_UNSUPPORTED', /aether-broker/) as Error,
+      coded('ERR_AETHER_CAPABILITY_UNSUPPORTED', /aether-broker/),
     )
   })
 
   it('takes the client mode of HTTP and of ZeroMQ', () => {
-    expect(new ConnectionConfig({ protocol_type: 'http', mode: 'client' }).mode).toBeUndefined()
+    expect(new ConnectionConfig({ protocol_type: 'http', mode: 'client' }).redis_mode).toBeUndefined()
     expect(new ConnectionConfig({ protocol_type: 'zeromq', server_mode: false }).port).toBe(5555)
   })
 
@@ -128,12 +130,12 @@ describe('ConnectionConfig', () => {
     { workgroup: 'a b' },
     { protocol_type: 'redis', consumer_name: 'a/b' },
   ] as const)('refuses what is no name: %j', (options) => {
-    expect(() => new ConnectionConfig(options)).toThrow(coded('ERR_AETHER_NAME_INVALID') as Error)
+    expect(() => new ConnectionConfig(options)).toThrow(coded('ERR_AETHER_NAME_INVALID'))
   })
 
   it('tells no secret in its errors', () => {
     const make = (): unknown => new ConnectionConfig({ host: 'user:hunter2@broker', password: 'hunter2' })
-    expect(make).toThrow(coded(invalid) as Error)
+    expect(make).toThrow(coded(invalid))
     expect(make).not.toThrow(/hunter2/)
   })
 })

@@ -11,13 +11,18 @@ import {
 } from '@aether/core'
 import type { MqttLink } from '../link/mqtt-link.ts'
 import type { Subscription } from '../link/subscriptions.ts'
+import { coverOf, overlaps } from './cover.ts'
 import { fromPayload } from './payload.ts'
 
 export type EventHandler = (event: AetherEvent) => void
 
-interface EventTopic {
-  readonly handlers: Set<EventHandler>
-  readonly subscription: Promise<Subscription>
+interface Ear {
+  readonly filter: EventFilter
+  /** One for each action that it hears; by their topic filters. */
+  readonly filters: ReadonlyMap<string, EventFilter>
+  readonly handler: EventHandler
+  /** The transport's own, for which nobody else needs to publish anything. */
+  readonly isOwn: boolean
 }
 
 export interface EventTopicsOptions {
@@ -31,11 +36,17 @@ export interface EventTopicsOptions {
 /** Never `perform`: a plain subscription that overlaps a shared one would bring tasks that are others'. */
 const actions: readonly EventAction[] = ['status', 'complete', 'cancel', 'idle', 'online', 'dismiss']
 
-/** The plain subscriptions of this instance: one of each filter and action, however many listen. */
+/**
+ * The plain subscriptions of this instance. Where messages tell which subscription they are for, each filter has its own. Elsewhere filters that overlap
+ * would bring messages twice, and nothing tells the copies apart: there they are covered by a few that do not overlap.
+ */
 export class EventTopics {
   readonly #options: EventTopicsOptions
-  readonly #topics = new Map<string, EventTopic>()
-  readonly #listeners = new Map<EventHandler, EventFilter>()
+  readonly #ears = new Set<Ear>()
+  /** By topic filter. */
+  readonly #subscriptions = new Map<string, Promise<Subscription>>()
+  /** The filters that are subscribed to, or about to be. */
+  #cover: ReadonlyMap<string, EventFilter> = new Map()
 
   constructor(options: EventTopicsOptions) {
     this.#options = options
@@ -43,68 +54,90 @@ export class EventTopics {
 
   /** What is listened for here. */
   filters(): readonly EventFilter[] {
-    return [...this.#listeners.values()]
+    return [...this.#ears].filter(({ isOwn }) => !isOwn).map(({ filter }) => filter)
   }
 
-  /** With `isOwn` it is the transport's own ear, for which nobody else needs to publish anything. */
   async listen(filter: EventFilter, handler: EventHandler, isOwn: boolean = false): Promise<Listener> {
-    // One handler may listen twice; each time counts.
-    const heard: EventHandler = (event) => handler(event)
     const wanted = filter.action === undefined || filter.action === '+' ? actions : [filter.action]
-    const joined = wanted.map((action) => this.#join({ ...filter, action }, heard))
-    if (!isOwn) this.#listeners.set(heard, filter)
-    const leave = async (): Promise<void> => {
-      this.#listeners.delete(heard)
-      await Promise.all(joined.map((name) => this.#leave(name, heard)))
+    const filters = new Map<string, EventFilter>()
+    for (const action of wanted) {
+      const one = { ...filter, action }
+      filters.set(filterTopic(this.#options.union, one), one)
     }
+    const ear: Ear = { filter, filters, handler, isOwn }
+    this.#ears.add(ear)
     try {
-      await Promise.all(joined.map((name) => this.#topics.get(name)?.subscription))
+      await this.#arrange()
+      await Promise.all(this.#subscriptionsOf(ear))
     } catch (error) {
-      await leave().catch(() => undefined)
+      this.#ears.delete(ear)
+      await this.#arrange()
       throw error
     }
     let closing: Promise<void> | undefined
-    return { close: () => (closing ??= leave()) }
+    const close = (): Promise<void> => {
+      this.#ears.delete(ear)
+      return this.#arrange()
+    }
+    return { close: () => (closing ??= close()) }
   }
 
   /** Tells those who listen here of what did not come as a message. */
   tell(event: AetherEvent): void {
-    for (const [handler, filter] of this.#listeners) if (matchesFilter(filter, event)) handler(event)
+    for (const { handler, filter } of this.#ears) if (matchesFilter(filter, event)) handler(event)
   }
 
-  #join(filter: EventFilter, handler: EventHandler): string {
-    const name = filterTopic(this.#options.union, filter)
-    let topic = this.#topics.get(name)
-    if (!topic) {
-      const handlers = new Set<EventHandler>()
-      const { link, qos } = this.#options
-      const hear = (from: string, payload: Buffer): void => this.#hear(handlers, from, payload)
-      topic = { handlers, subscription: link.subscribe({ filter: name, qos }, hear) }
-      topic.subscription.catch(() => undefined)
-      this.#topics.set(name, topic)
+  get #hasIds(): boolean {
+    return this.#options.link.session?.hasSubscriptionIds ?? false
+  }
+
+  #subscriptionsOf({ filters }: Ear): Promise<Subscription>[] {
+    const names = this.#hasIds
+      ? [...filters.keys()]
+      : [...this.#cover.entries()].flatMap(([name, cover]) =>
+          [...filters.values()].some((filter) => overlaps(filter, cover)) ? [name] : [],
+        )
+    return names.flatMap((name) => this.#subscriptions.get(name) ?? [])
+  }
+
+  /** Subscribes to what is missing and leaves what nobody needs any more; resolves when that is left. */
+  async #arrange(): Promise<void> {
+    const { union, link, qos } = this.#options
+    const all = [...this.#ears].flatMap(({ filters }) => [...filters.values()])
+    const wanted = new Map(
+      (this.#hasIds ? all : coverOf(all)).map((filter) => [filterTopic(union, filter), filter]),
+    )
+    this.#cover = wanted
+    const leaving: Promise<unknown>[] = []
+    for (const [name, subscription] of this.#subscriptions) {
+      if (wanted.has(name)) continue
+      this.#subscriptions.delete(name)
+      leaving.push(subscription.then((made) => made.close()))
     }
-    topic.handlers.add(handler)
-    return name
+    // One after the other in the same turn, so that the broker knows at no time both the old and the new.
+    for (const name of wanted.keys()) {
+      if (this.#subscriptions.has(name)) continue
+      const subscription = link.subscribe({ filter: name, qos }, (topic, payload) =>
+        this.#hear(name, topic, payload),
+      )
+      subscription.catch(() => this.#subscriptions.delete(name))
+      this.#subscriptions.set(name, subscription)
+    }
+    // What could not be made has nothing to leave.
+    await Promise.allSettled(leaving)
   }
 
-  async #leave(name: string, handler: EventHandler): Promise<void> {
-    const topic = this.#topics.get(name)
-    topic?.handlers.delete(handler)
-    if (!topic || topic.handlers.size > 0) return
-    this.#topics.delete(name)
-    await (await topic.subscription).close()
-  }
-
-  #hear(handlers: ReadonlySet<EventHandler>, name: string, payload: Buffer): void {
+  #hear(name: string, topic: string, payload: Buffer): void {
     const { routes, onIgnored } = this.#options
-    const parsed = parseTopic(name, routes)
-    if (!parsed) return onIgnored(name, undefined)
+    const parsed = parseTopic(topic, routes)
+    if (!parsed) return onIgnored(topic, undefined)
     let event: AetherEvent
     try {
       event = eventFromParcel(fromPayload(payload), { route: parsed.route, tid: parsed.tid })
     } catch (error) {
-      return onIgnored(name, error)
+      return onIgnored(topic, error)
     }
-    for (const handler of handlers) handler(event)
+    if (!this.#hasIds) return this.tell(event)
+    for (const { handler, filters } of this.#ears) if (filters.has(name)) handler(event)
   }
 }

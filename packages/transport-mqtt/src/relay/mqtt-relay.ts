@@ -27,13 +27,14 @@ import type { MqttRelayCapabilities } from '../capabilities.ts'
 import { closedError, noMatchingSubscribers } from '../errors.ts'
 import { InteropTopics } from '../interop/interop-topics.ts'
 import type { Session } from '../link/connection.ts'
-import { MqttLink } from '../link/mqtt-link.ts'
+import { type LinkOptions, MqttLink } from '../link/mqtt-link.ts'
 import type { MqttSettings } from '../options.ts'
 import { EventTopics } from './event-topics.ts'
 import { asBuffer, framesContentType, fromPayload, isFrame, toPayload } from './payload.ts'
 import { PresenceBoard, willOf } from './presence-board.ts'
 import { SignalBatches } from './signal-batches.ts'
 import { answerTopic, everyoneTopic, inboxTopic, presenceTopic, routeOfAnswer } from './topics.ts'
+import { WorkLinks } from './work-links.ts'
 import { type TaskHandler, WorkTopics } from './work-topics.ts'
 
 /** How long brokers keep the note that a client died. */
@@ -55,8 +56,10 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
   readonly inbox: string
   readonly #settings: MqttSettings
   readonly #link: MqttLink
+  readonly #workLinks: WorkLinks
   readonly #routes: RouteCache = routeCache()
   #parts: Parts | undefined
+  #started: Promise<unknown> | undefined
   #ignored = 0
 
   constructor(settings: MqttSettings) {
@@ -64,13 +67,14 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     this.#settings = settings
     this.inbox = clientId
     this.capabilities = { groups: true, maxPayloadBytes }
-    this.#link = new MqttLink({
+    const options: LinkOptions = {
       settings,
       clientId,
-      onReady: (session) => this.#onReady(session),
       onIgnored: this.#onIgnored,
       onWarning: (message, fields) => this.#parts?.host.logger.warn(message, fields),
-    })
+    }
+    this.#link = new MqttLink({ ...options, onReady: (session) => this.#onReady(session) })
+    this.#workLinks = new WorkLinks(this.#link, options)
   }
 
   get state(): TransportState {
@@ -104,7 +108,8 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       },
       () => events.filters(),
     )
-    const work = new WorkTopics({ routes: this.#routes, qos, linkFor: async () => link, onIgnored })
+    const linkFor = (workgroup: string): Promise<MqttLink> => this.#workLinks.linkFor(workgroup)
+    const work = new WorkTopics({ routes: this.#routes, qos, linkFor, onIgnored })
     const signals = new SignalBatches((to, payload) => this.#sendSignals(union, to, payload))
     const interop = this.#settings.isInterop
       ? new InteropTopics({
@@ -116,10 +121,10 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     const will = {
       topic: presenceTopic(union, this.inbox),
       payload: willOf({ client, host: machine }),
-      retain: true,
       messageExpiryInterval: offlineSeconds,
     }
     const starting = Promise.all([link.start(will), ...this.#ownSubscriptions(union, board)])
+    this.#started = starting
     await abortable(starting, options.signal)
   }
 
@@ -135,7 +140,8 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       waits: true,
       signal: options.signal,
     })
-    return reason === noMatchingSubscribers ? 'nobody' : 'sent'
+    if (reason === noMatchingSubscribers || this.#isUnserved(task, offer)) return 'nobody'
+    return 'sent'
   }
 
   async consume(
@@ -143,9 +149,22 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     { workgroup }: { readonly workgroup: string },
     handler: TaskHandler,
   ): Promise<Consumer> {
-    const { interop, work } = this.#open()
+    const { interop, work, board } = this.#open()
+    await this.#started
     await interop?.serve(route)
-    return work.join(route, workgroup, handler)
+    const consumer = await work.join(route, workgroup, handler)
+    const leave = board.serve(route, workgroup)
+    const written = board.write()
+    // Only callers that speak 3.1.1 have to read it.
+    if (this.#isNew) written.catch(() => undefined)
+    else await written
+    return {
+      close: async () => {
+        leave()
+        board.write().catch(() => undefined)
+        await consumer.close()
+      },
+    }
   }
 
   /** To its own inbox the broker is no help. */
@@ -181,6 +200,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
 
   async listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener> {
     const { events, board } = this.#open()
+    await this.#started
     const listener = await events.listen(filter, handler)
     await board.write()
     return {
@@ -193,11 +213,19 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
 
   async close(options?: WaitOptions): Promise<void> {
     const parts = this.#parts
-    await this.#link.close(async () => {
+    const goodbye = async (): Promise<void> => {
       parts?.signals.flush()
       await parts?.board.close()
-    }, options)
+    }
+    await Promise.all([this.#workLinks.close(options), this.#link.close(goodbye, options)])
     parts?.board.dispose()
+  }
+
+  /** In 3.1.1 the broker does not say that nobody is subscribed: then the pages of the others do, which came before the PUBACK. */
+  #isUnserved({ route, workgroup }: TaskMessage, { only }: Offer): boolean {
+    const { qos, isInterop } = this.#settings
+    if (this.#isNew || isInterop || qos === 0) return false
+    return !this.#open().board.isServed(route, only ?? workgroup)
   }
 
   get #isNew(): boolean {

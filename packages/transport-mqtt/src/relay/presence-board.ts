@@ -5,6 +5,7 @@ import {
   isName,
   matchesFilter,
   type PresenceEvent,
+  type Route,
   routeKey,
 } from '@aether/core'
 
@@ -17,8 +18,16 @@ interface Announced {
   readonly host: string
 }
 
+interface Served {
+  /** Key of the route, whose levels may be `+`. */
+  readonly route: string
+  readonly workgroup: string
+}
+
 interface Peer {
   readonly workers: readonly Announced[]
+  /** Routes and workgroups that it consumes. */
+  readonly serves: readonly Served[]
   readonly listens: readonly EventFilter[]
   /** The connection over which it was last heard of. */
   generation: number
@@ -49,11 +58,14 @@ const noBody = encoder.encode('{}')
 export class PresenceBoard {
   readonly #options: PresenceBoardOptions
   readonly #workers = new Map<string, Announced>()
+  readonly #serves = new Set<Served>()
   readonly #peers = new Map<string, Peer>()
   #listens: () => readonly EventFilter[] = () => []
   #generation = 0
   #hasPage = false
-  #writing: { readonly promise: Promise<void>; readonly immediate: NodeJS.Immediate } | undefined
+  #writing:
+    | { readonly promise: Promise<void>; readonly run: () => void; readonly immediate: NodeJS.Immediate }
+    | undefined
   #graceTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -72,6 +84,21 @@ export class PresenceBoard {
     return false
   }
 
+  /** Whether some instance says that it consumes tasks of this route for this workgroup. */
+  isServed(route: Route, workgroup: string): boolean {
+    const serves = (one: Served): boolean => one.workgroup === workgroup && matchesRoute(one.route, route)
+    for (const own of this.#serves) if (serves(own)) return true
+    for (const peer of this.#peers.values()) if (peer.serves.some(serves)) return true
+    return false
+  }
+
+  /** This instance consumes; the answer takes it back. */
+  serve(route: Route, workgroup: string): () => void {
+    const served = { route: routeKey(route), workgroup }
+    this.#serves.add(served)
+    return () => void this.#serves.delete(served)
+  }
+
   /** Remembers what this instance announces, so that it can be taken back in its place. */
   announced({ action, route, tid, client, host }: PresenceEvent): void {
     const key = `${routeKey(route)}/${tid}`
@@ -86,11 +113,11 @@ export class PresenceBoard {
     if (this.#writing) return this.#writing.promise
     let resolve!: (written: Promise<void>) => void
     const promise = new Promise<void>((onWritten) => (resolve = onWritten))
-    const immediate = setImmediate(() => {
+    const run = (): void => {
       this.#writing = undefined
       resolve(this.#write())
-    })
-    this.#writing = { promise, immediate }
+    }
+    this.#writing = { promise, run, immediate: setImmediate(run) }
     return promise
   }
 
@@ -127,6 +154,8 @@ export class PresenceBoard {
     this.#isClosed = true
     clearTimeout(this.#graceTimer)
     clearImmediate(this.#writing?.immediate)
+    // Who waits for it is not kept waiting; it writes nothing any more.
+    this.#writing?.run()
     this.#peers.clear()
   }
 
@@ -135,10 +164,11 @@ export class PresenceBoard {
     const { client, host } = this.#options
     const workers = [...this.#workers.values()]
     const listens = this.#listens()
-    const isEmpty = workers.length === 0 && listens.length === 0
+    const serves = [...this.#serves]
+    const isEmpty = workers.length + listens.length + serves.length === 0
     if (isEmpty && !this.#hasPage) return
     this.#hasPage = !isEmpty
-    const page = { status: 'online', client, host, workers, listens }
+    const page = { status: 'online', client, host, workers, serves, listens }
     await this.#options.publish(isEmpty ? Buffer.alloc(0) : Buffer.from(JSON.stringify(page)))
   }
 
@@ -168,14 +198,34 @@ function readPage(payload: Uint8Array, union: string): Omit<Peer, 'generation'> 
   const page: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
   if (!isRecord(page)) throw new TypeError('a page of presence is an object')
   if (page['status'] === 'offline') return undefined
-  const { workers = [], listens = [] } = page
-  if (!Array.isArray(workers) || !Array.isArray(listens)) throw new TypeError('workers and listens are lists')
+  const { workers = [], serves = [], listens = [] } = page
+  if (!Array.isArray(workers) || !Array.isArray(serves) || !Array.isArray(listens))
+    throw new TypeError('workers, serves and listens are lists')
   const isWorker = (one: unknown): one is Announced =>
     isRecord(one) &&
     ['route', 'tid', 'client', 'host'].every((name) => typeof one[name] === 'string') &&
     isName(one['tid']) &&
     internRoute(one['route'] as string)?.union === union
-  return { workers: workers.filter(isWorker), listens: listens.filter(isFilter) }
+  return {
+    workers: workers.filter(isWorker),
+    serves: serves.filter(isServed),
+    listens: listens.filter(isFilter),
+  }
+}
+
+function isServed(value: unknown): value is Served {
+  return isRecord(value) && typeof value['route'] === 'string' && typeof value['workgroup'] === 'string'
+}
+
+function matchesRoute(key: string, route: Route): boolean {
+  const [union, job, task, context] = key.split('/')
+  const isSame = (wanted: string | undefined, name: string): boolean => wanted === '+' || wanted === name
+  return (
+    union === route.union &&
+    isSame(job, route.job) &&
+    isSame(task, route.task) &&
+    isSame(context, route.context)
+  )
 }
 
 function isFilter(value: unknown): value is EventFilter {

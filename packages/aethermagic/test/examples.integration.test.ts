@@ -157,6 +157,11 @@ describe('the migration page', () => {
     expect(missing).toEqual([])
   })
 
+  it('leaves the first example to the README', async () => {
+    const readme = await readFile(join(folder, 'README.md'), 'utf8')
+    expect(readme).toContain(await readFile(join(folder, 'examples', 'first.ts'), 'utf8'))
+  })
+
   it('shows Python that is Python', async () => {
     const shown = await blocks('docs/migration.md', 'python')
     expect(shown.length).toBeGreaterThanOrEqual(10)

@@ -39,6 +39,10 @@ end
 local function queue_open()
 end
 
+local function queue_id(number)
+  return text(number)
+end
+
 local function queue_add(ctx, id, entry)
   call('HSET', entries_key(ctx), id, entry)
   for _, group in ipairs(groups_of(ctx).names) do call('LPUSH', queue_key(ctx, group), id) end
@@ -71,7 +75,7 @@ local function queue_ack(ctx, group, ids, consumer)
   each_chunk({ 'ZREM', ends_key(ctx, group) }, ids)
 end
 
-local function queue_fences(ctx, group, consumer, ids)
+local function queue_fences(ctx, group, consumer, _, ids)
   local held = {}
   for from = 1, #ids, 1000 do
     local to = math.min(from + 999, #ids)
@@ -80,7 +84,7 @@ local function queue_fences(ctx, group, consumer, ids)
     for index = 1, to - from + 1 do
       local holder, count = holder_of(holders[index])
       local ends_at = ends[index]
-      if holder == consumer and ends_at and tonumber(ends_at) > now then held[ids[from + index - 1]] = { idle = 0, count = count } end
+      if holder == consumer and ends_at and tonumber(ends_at) > now then held[ids[from + index - 1]] = count end
     end
   end
   return held

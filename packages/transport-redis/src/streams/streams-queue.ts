@@ -23,15 +23,21 @@ local function queue_newest(ctx)
   return 0
 end
 
+-- The whole id of an entry, so that nobody has to put it together again.
+local function queue_id(number)
+  return text(number) .. '-0'
+end
+
 -- Returns the id under which it stands: behind one that somebody foreign has added under a higher one.
 local function queue_add(ctx, id, entry)
-  local reply = redis.pcall('XADD', stream(ctx), id .. '-0', 'm', entry)
+  local reply = redis.pcall('XADD', stream(ctx), id, 'm', entry)
   if type(reply) ~= 'table' or not reply.err then return id end
   if string.find(reply.err, 'equal or smaller', 1, true) then
-    id = text(math.max(queue_newest(ctx), tonumber(call('GET', base .. '/last'))) + 1)
-    call('SET', base .. '/last', id)
+    local last = math.max(queue_newest(ctx), tonumber(call('GET', base .. '/last'))) + 1
+    call('SET', base .. '/last', text(last))
+    id = queue_id(last)
   end
-  call('XADD', stream(ctx), id .. '-0', 'm', entry)
+  call('XADD', stream(ctx), id, 'm', entry)
   return id
 end
 
@@ -40,15 +46,11 @@ local function queue_size(ctx)
 end
 
 local function queue_delete(ctx, ids)
-  local words = {}
-  for index, id in ipairs(ids) do words[index] = id .. '-0' end
-  each_chunk({ 'XDEL', stream(ctx) }, words)
+  each_chunk({ 'XDEL', stream(ctx) }, ids)
 end
 
 local function queue_ack(ctx, group, ids)
-  local words = {}
-  for index, id in ipairs(ids) do words[index] = id .. '-0' end
-  each_chunk({ 'XACK', stream(ctx), group }, words)
+  each_chunk({ 'XACK', stream(ctx), group }, ids)
 end
 
 local function pending(ctx, group, ...)
@@ -58,23 +60,33 @@ local function pending(ctx, group, ...)
   return rows
 end
 
--- What a consumer holds of these, by id.
-local function queue_fences(ctx, group, consumer, ids)
-  local held, low, high = {}, nil, nil
-  if #ids == 0 then return held end
-  for _, id in ipairs(ids) do
-    local number = tonumber(id)
-    if not low or number < low then low = number end
-    if not high or number > high then high = number end
+-- Of two ids with the same ending.
+local function is_before(id, other)
+  if #id ~= #other then return #id < #other end
+  return id < other
+end
+
+-- What a consumer holds of these: how often each was delivered, where its lease is not over.
+local function queue_fences(ctx, group, consumer, lease, ids)
+  local held = {}
+  local low, high = ids[1], ids[1]
+  if not low then return held end
+  for index = 2, #ids do
+    local id = ids[index]
+    if is_before(id, low) then low = id elseif is_before(high, id) then high = id end
   end
   local limit = 2 * #ids + 16
-  local rows = pending(ctx, group, text(low) .. '-0', text(high) .. '-0', limit, consumer)
-  for _, row in ipairs(rows) do held[sub(row[1], 1, -3)] = { idle = row[3], count = row[4] } end
+  local rows = pending(ctx, group, low, high, limit, consumer)
+  for index = 1, #rows do
+    local row = rows[index]
+    if row[3] < lease then held[row[1]] = row[4] end
+  end
   if #rows < limit then return held end
-  for _, id in ipairs(ids) do
+  for index = 1, #ids do
+    local id = ids[index]
     if not held[id] then
-      local row = pending(ctx, group, id .. '-0', id .. '-0', 1, consumer)[1]
-      if row then held[id] = { idle = row[3], count = row[4] } end
+      local row = pending(ctx, group, id, id, 1, consumer)[1]
+      if row and row[3] < lease then held[id] = row[4] end
     end
   end
   return held
@@ -82,7 +94,7 @@ end
 
 -- Who holds it, and how often it was delivered; nothing where the workgroup never had it or is done with it.
 local function queue_holder(ctx, group, id)
-  local row = pending(ctx, group, id .. '-0', id .. '-0', 1)[1]
+  local row = pending(ctx, group, id, id, 1)[1]
   if row then return row[2], row[4] end
 end
 
@@ -92,7 +104,7 @@ local function entry_of(found)
 end
 
 local function queue_entry(ctx, id)
-  return entry_of(call('XRANGE', stream(ctx), id .. '-0', id .. '-0')[1])
+  return entry_of(call('XRANGE', stream(ctx), id, id)[1])
 end
 
 local function read_new(ctx, group, consumer, want)
@@ -112,8 +124,8 @@ local function queue_take(ctx, group, consumer, want)
   local ids, entries, thrown = {}, {}, 0
   for _, found in ipairs(reply and reply[1] and reply[1][2] or {}) do
     local entry = entry_of(found)
-    if entry and sub(found[1], -2) == '-0' then
-      ids[#ids + 1] = sub(found[1], 1, -3)
+    if entry then
+      ids[#ids + 1] = found[1]
       entries[#entries + 1] = entry
     else
       call('XACK', stream(ctx), group, found[1])
@@ -126,10 +138,10 @@ end
 
 -- Takes what was given back; XCLAIM counts the delivery.
 local function queue_retake(ctx, group, consumer, id)
-  local found = call('XCLAIM', stream(ctx), group, consumer, 0, id .. '-0')[1]
+  local found = call('XCLAIM', stream(ctx), group, consumer, 0, id)[1]
   local entry = entry_of(found)
   if not entry then
-    call('XACK', stream(ctx), group, id .. '-0')
+    call('XACK', stream(ctx), group, id)
     return
   end
   local _, count = queue_holder(ctx, group, id)
@@ -137,16 +149,16 @@ local function queue_retake(ctx, group, consumer, id)
 end
 
 local function queue_return(ctx, group, id)
-  call('XCLAIM', stream(ctx), group, '-', 0, id .. '-0', 'JUSTID')
+  call('XCLAIM', stream(ctx), group, '-', 0, id, 'JUSTID')
 end
 
 local function queue_renew(ctx, group, consumer, ids)
-  for _, id in ipairs(ids) do call('XCLAIM', stream(ctx), group, consumer, 0, id .. '-0', 'JUSTID') end
+  for _, id in ipairs(ids) do call('XCLAIM', stream(ctx), group, consumer, 0, id, 'JUSTID') end
 end
 
 local function queue_held(ctx, group, consumer)
   local ids = {}
-  for index, row in ipairs(pending(ctx, group, '-', '+', 1000000, consumer)) do ids[index] = sub(row[1], 1, -3) end
+  for index, row in ipairs(pending(ctx, group, '-', '+', 1000000, consumer)) do ids[index] = row[1] end
   return ids
 end
 
@@ -157,7 +169,7 @@ local function queue_overdue(ctx, group, least)
     local rows = pending(ctx, group, 'IDLE', text(least), from, '+', size)
     for _, row in ipairs(rows) do
       local lease = tonumber(match(row[2], ':(%d+)$'))
-      if lease and row[3] >= lease then overdue[#overdue + 1] = { id = sub(row[1], 1, -3), count = row[4] } end
+      if lease and row[3] >= lease then overdue[#overdue + 1] = { id = row[1], count = row[4] } end
     end
     if #rows < size or #overdue >= 1000 then return overdue end
     from = '(' .. rows[#rows][1]
@@ -167,7 +179,7 @@ end
 local function queue_page(ctx, from, limit)
   local rows = {}
   local found = call('XRANGE', stream(ctx), from, '+', 'COUNT', limit)
-  for index, each in ipairs(found) do rows[index] = { id = sub(each[1], 1, -3), entry = entry_of(each) or '' } end
+  for index, each in ipairs(found) do rows[index] = { id = each[1], entry = entry_of(each) or '' } end
   return rows, #found == limit and found[limit][1] or nil
 end
 

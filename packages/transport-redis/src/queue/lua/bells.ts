@@ -11,7 +11,7 @@ local function ring_at(key, count)
     if not consumer then return count end
     local instance = instance_of(consumer)
     if instance and tonumber(popped[2]) > now - stale then
-      local heard = post(instance, pack('>BI4', 1, #consumer) .. consumer)
+      local heard = post(instance, pack('>I2c0BI4c0', #lane, lane, 1, #consumer, consumer))
       -- In a Cluster only the subscribers of this node are counted.
       if heard > 0 or is_cluster == 1 then count = count - 1 end
     end

@@ -35,7 +35,7 @@ local function promote(limit)
     local record = find_record(tid)
     if entry and record and record.state == 'L' and record.id == '' then
       record.open = groups_for(record.ctx, record.named).joined
-      record.id = add_entry(record.ctx, text(first + index), entry)
+      record.id = add_entry(record.ctx, queue_id(first + index), entry)
       save_record(tid, record)
     end
     call('HDEL', base .. '/later', tid)

@@ -17,11 +17,12 @@ end
 
 -- Runs a command with many members, so many at a time as Lua can pass.
 local function each_chunk(head, members)
-  local size = 1000
+  local size, count = 1000, #head
   for from = 1, #members, size do
     local words = {}
-    for index = 1, #head do words[index] = head[index] end
-    for index = from, math.min(from + size - 1, #members) do words[#words + 1] = members[index] end
+    for index = 1, count do words[index] = head[index] end
+    local to = math.min(from + size - 1, #members)
+    for index = from, to do words[count + index - from + 1] = members[index] end
     call(unpack(words))
   end
 end

@@ -26,7 +26,7 @@ end
 local function hold(index, tid, ctx, named, delay, entry)
   local groups = groups_for(ctx, named)
   local is_delayed = delay > 0
-  local id = is_delayed and '' or text(first + index)
+  local id = is_delayed and '' or queue_id(first + index)
   local bytes = packed_record('L', id, ctx, named, is_delayed and '' or groups.joined, from, '', '')
   if not call('SET', task_key(tid), bytes, 'NX') then return false end
   if is_delayed then
@@ -54,11 +54,11 @@ for index = 1, count do
   elseif hold(index, tid, ctx, named, delay, pack('>I2c0I6I4', #tid, tid, ends, attempts) .. frame) then
     codes[index] = 0
     if is_mortal then
-      due[#due + 1] = text(ends)
+      due[#due + 1] = ends
       due[#due + 1] = 'd' .. tid
     end
     if ttl > 0 then
-      due[#due + 1] = text(now + delay + ttl + 1)
+      due[#due + 1] = now + delay + ttl + 1
       due[#due + 1] = 'q' .. tid
     end
   else

@@ -4,10 +4,13 @@
  */
 export const take = `
 local group, where, consumer, want = unpack_bytes('>I2c0I2c0I2c0I4', input)
-local out, got, foreign, newest, last_ctx = {}, 0, 0, '', where
+-- The first piece is written last.
+local out, got, foreign, newest, last_ctx = { '' }, 0, 0, '', where
 
 local function hand_out(ctx, id, attempt, entry)
-  out[#out + 1] = pack('>I1c0I4I2c0I4', #id, id, attempt, #ctx, ctx, #entry) .. entry
+  local size = #out
+  out[size + 1] = pack('>I1c0I4I2c0I4', #id, id, attempt, #ctx, ctx, #entry)
+  out[size + 2] = entry
   got = got + 1
 end
 
@@ -43,8 +46,9 @@ end
 if got < want then
   -- Where memory is full it is the poll that finds work.
   redis.pcall('ZADD', waiting_key(group, where), text(now), consumer)
-elseif newest ~= call('GET', base .. '/last') then
+elseif newest ~= queue_id(call('GET', base .. '/last') or 0) then
   ring(group, last_ctx, 1)
 end
-return pack('>I6I4', now, foreign) .. concat(out)
+out[1] = pack('>I6I4', now, foreign)
+return concat(out)
 `

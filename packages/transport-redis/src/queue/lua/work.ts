@@ -4,6 +4,7 @@
  * said on a connection that was lost. Reply: one byte each, 0 done, 1 lease lost.
  */
 export const work = `
+local finishing, progressing, renewing, releasing, throwing = 70, 80, 78, 82, 88
 local seats, ops, records_known, seat_count, op_count, at = {}, {}, {}, unpack_bytes('>I2I4', input)
 for index = 1, seat_count do
   local ctx, group, consumer, lease
@@ -13,11 +14,11 @@ end
 local tids, keys = {}, {}
 for index = 1, op_count do
   local kind, flags, seat, id, attempt, tid, number, attempts, bytes
-  kind, flags, seat, id, attempt, tid, number, attempts, bytes, at = unpack_bytes('>c1BI2I1c0I4I2c0I6I4I4c0', input, at)
+  kind, flags, seat, id, attempt, tid, number, attempts, bytes, at = unpack_bytes('>BBI2I1c0I4I2c0I6I4I4c0', input, at)
   local place = seats[seat + 1]
   ops[index] = { kind = kind, flags = flags, seat = place, id = id, attempt = attempt, tid = tid, number = number, attempts = attempts, bytes = bytes }
   place.ids[#place.ids + 1] = id
-  if kind ~= 'N' and records_known[tid] == nil then
+  if kind ~= renewing and records_known[tid] == nil then
     records_known[tid] = false
     tids[#tids + 1] = tid
     keys[#keys + 1] = task_key(tid)
@@ -29,11 +30,11 @@ for from = 1, #keys, 1000 do
 end
 
 -- Acknowledging frees memory, so it comes first: a server without memory lets a script go on that has written.
-for _, seat in ipairs(seats) do seat.held = queue_fences(seat.ctx, seat.group, seat.consumer, seat.ids) end
+for _, seat in ipairs(seats) do seat.held = queue_fences(seat.ctx, seat.group, seat.consumer, seat.lease, seat.ids) end
 for _, op in ipairs(ops) do
-  local fence = op.seat.held[op.id]
-  op.is_held = fence ~= nil and fence.count == op.attempt and fence.idle < op.seat.lease
-  if op.is_held and (op.kind == 'F' or op.kind == 'X') then op.seat.acks[#op.seat.acks + 1] = op.id end
+  local seat = op.seat
+  op.is_held = seat.held[op.id] == op.attempt
+  if op.is_held and (op.kind == finishing or op.kind == throwing) then seat.acks[#seat.acks + 1] = op.id end
 end
 for _, seat in ipairs(seats) do
   if #seat.acks > 0 then queue_ack(seat.ctx, seat.group, seat.acks, seat.consumer) end
@@ -80,8 +81,8 @@ end
 -- The first answer was lost on its way: what was done then is not undone by asking again.
 local function was_done(op, record)
   if op.flags < 2 then return false end
-  if op.kind == 'F' then return record and has_line(record.over, signature(op)) end
-  if op.kind ~= 'R' then return false end
+  if op.kind == finishing then return record and has_line(record.over, signature(op)) end
+  if op.kind ~= releasing then return false end
   local consumer, count = queue_holder(op.seat.ctx, op.seat.group, op.id)
   return consumer == '-' and count == op.attempt
 end
@@ -92,19 +93,19 @@ for index, op in ipairs(ops) do
   local code = 0
   if not op.is_held then
     if not was_done(op, record) then code = 1 end
-  elseif op.kind == 'F' then
+  elseif op.kind == finishing then
     finish(op, record)
-  elseif op.kind == 'P' then
+  elseif op.kind == progressing then
     if record and record.state == 'L' and record.named == seat.group then tell(record.callers, op.tid, op.bytes) end
     announce(seat.ctx, op.tid, 'status', op.bytes)
-  elseif op.kind == 'N' then
+  elseif op.kind == renewing then
     seat.renewals[#seat.renewals + 1] = op.id
-  elseif op.kind == 'R' then
+  elseif op.kind == releasing then
     release(op, record)
   else
     drop(seat.ctx, op.id)
   end
-  codes[index] = string.char(code)
+  codes[index] = code == 0 and '\\0' or '\\1'
 end
 for tid, record in pairs(changed) do save_record(tid, record) end
 for _, seat in ipairs(seats) do

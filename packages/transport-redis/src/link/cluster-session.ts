@@ -122,11 +122,13 @@ export class ClusterSession implements Session {
     return undefined
   }
 
-  #node(key: string): Node {
+  #node(key: string, timeoutMs: number = this.#attemptTimeoutMs / 2): Node {
     const known = this.#nodes.get(key)
     if (known !== undefined) return known
     const connection = new Connection(this.#driverOptions(key))
-    const opening = this.#stop.signal.aborted ? connection.destroy() : connection.open()
+    // A frozen node keeps nobody from those that answer.
+    const answered = connection.expire(timeoutMs)
+    const opening = (this.#stop.signal.aborted ? connection.destroy() : connection.open()).finally(answered)
     const node: Node = { connection, pipe: new Pipe(connection.redis), opening, isReady: false }
     this.#nodes.set(key, node)
     opening.then(
@@ -178,11 +180,16 @@ export class ClusterSession implements Session {
 
   async #learnFromAny(): Promise<void> {
     let reason = new Error('The session is over.')
-    for (const address of this.#target.nodes) {
+    // Not always in the same order: the first may be the one that does not answer.
+    const { nodes } = this.#target
+    const first = Math.floor(this.#random() * nodes.length)
+    const half = this.#attemptTimeoutMs / 2
+    const timeoutMs = Math.min(half, Math.max(1_000, half / nodes.length))
+    for (const address of [...nodes.slice(first), ...nodes.slice(0, first)]) {
       if (this.#stop.signal.aborted) break
       const key = keyOf(address)
       try {
-        const node = this.#node(key)
+        const node = this.#node(key, timeoutMs)
         await node.opening
         return await this.#learn(key, node.connection.redis)
       } catch (error) {

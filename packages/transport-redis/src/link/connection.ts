@@ -44,6 +44,16 @@ export class Connection {
     if (this.#error !== undefined) throw this.#error
   }
 
+  /** Ends it unless what is returned is called in time: a frozen server accepts connections and says nothing. */
+  expire(timeoutMs: number): () => void {
+    const timer = setTimeout(() => {
+      this.#error ??= new Error(`No answer within ${Math.round(timeoutMs)} ms.`)
+      // Who opens it or asks it is told.
+      void this.destroy()
+    }, timeoutMs)
+    return () => clearTimeout(timer)
+  }
+
   /** Calls `handler` once when it ends, at once where that has happened. */
   onLost(handler: (error: Error) => void): void {
     if (this.#isOver) handler(this.#reason())

@@ -56,7 +56,8 @@ export class SentinelSession implements Session {
   }
 
   watched(): readonly Redis[] {
-    return this.#opened().watched()
+    const sentinel = this.#isWatching ? this.#sentinel?.redis : undefined
+    return [...this.#opened().watched(), ...(sentinel === undefined ? [] : [sentinel])]
   }
 
   onSilent(redis: Redis): void {
@@ -85,10 +86,14 @@ export class SentinelSession implements Session {
   /** Asks one Sentinel after the other where the master is; the one that knows stays connected. */
   async #ask(): Promise<Address> {
     let reason = new Error('The session is over.')
-    for (const address of this.#target.sentinels) {
+    const { sentinels } = this.#target
+    for (const address of sentinels) {
+      await this.#sentinel?.destroy()
       if (this.#isOver) break
       const connection = new Connection(this.#sentinelOptions(address))
       this.#sentinel = connection
+      // So that one that is frozen leaves time to ask the others, and the master.
+      const answered = connection.expire(this.#attemptTimeoutMs / (sentinels.length + 1))
       try {
         await connection.open()
         const found: unknown = await connection.redis.call(
@@ -101,9 +106,11 @@ export class SentinelSession implements Session {
       } catch (error) {
         const isNone = error instanceof Error && /unknown command/i.test(error.message)
         reason = isNone ? wrongSentinel(address, 'is none: see option sentinels') : asError(error)
+      } finally {
+        answered()
       }
-      await connection.destroy()
     }
+    await this.#sentinel?.destroy()
     throw reason
   }
 

@@ -1,7 +1,12 @@
 import { silentLogger } from '@aether/core'
-import { type RedisCluster, startRedisCluster } from '@aether/services'
+import { makeCertificates, type RedisCluster, type RedisServer, startRedisCluster } from '@aether/services'
 import { Cluster } from 'ioredis'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '@aether/testing'
+import { getActiveResourcesInfo } from 'node:process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLink } from '../../src/link/create-link.ts'
 import type { RedisLink } from '../../src/link/redis-link.ts'
 import { type RedisOptions, resolveOptions } from '../../src/options.ts'
@@ -74,6 +79,20 @@ test('an injected Cluster runs commands, and stays open', async () => {
   client.disconnect()
 })
 
+test('by TLS, with a password', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'aether-tls-'))
+  const { ca, server: pair } = await makeCertificates(folder)
+  const secure = await startRedisCluster({ tls: { ...pair, ca } })
+  await Promise.all(secure.nodes.map((node) => node.cli('config', 'set', 'requirepass', 'geheim')))
+  const access = { cluster: secure.urls, tls: { ca: await readFile(ca) } }
+  const link = await opened({ ...access, password: 'geheim' })
+  await keepAll(link, 'secret')
+  await link.close()
+  await expect(opened(access)).rejects.toMatchObject({ code: 'ERR_AETHER_TOKEN_REFUSED' })
+  await secure.close()
+  await rm(folder, { recursive: true })
+})
+
 test('calls follow a slot that moves to another node', async () => {
   const link = await opened()
   const [from, to] = cluster.masters as [RedisCluster['nodes'][0], RedisCluster['nodes'][0]]
@@ -104,4 +123,42 @@ test('calls for a master that dies wait for its replica to take over', { timeout
     .toEqual(keys.map(() => ({ status: 'fulfilled', value: Buffer.from('after') })))
   expect(link.state.status).toBe('ready')
   await link.close()
+})
+
+describe('with a frozen node', () => {
+  let own: RedisCluster
+  beforeAll(async () => {
+    own = await startRedisCluster({ config: { 'cluster-require-full-coverage': 'no' } })
+  }, 40_000)
+  afterAll(() => own.close())
+
+  test('the others are used, and it is when it is back', async () => {
+    const first = own.masters[0] as RedisServer
+    first.freeze()
+    const link = await opened({ cluster: own.urls, attemptTimeoutMs: 1_500, connectTimeoutMs: 6_000 })
+    const settled = await Promise.allSettled(
+      keys.map((key) => link.run(keep, [key], ['part'], { signal: AbortSignal.timeout(1_000) })),
+    )
+    const answered = settled.filter((one) => one.status === 'fulfilled').length
+    expect(answered).toBeGreaterThan(10)
+    expect(answered).toBeLessThan(50)
+    first.thaw()
+    await keepAll(link, 'all')
+    await link.close()
+  })
+
+  test('close leaves nothing, also while it starts', async () => {
+    const before = getActiveResourcesInfo().length
+    const link = await opened({ cluster: own.urls })
+    await link.subscribe('x', () => {})
+    await link.close()
+    const first = own.masters[0] as RedisServer
+    first.freeze()
+    const starting = createLink(resolveOptions({ cluster: [first.url] }))
+    const start = starting.start(silentLogger).catch((error: unknown) => error)
+    await starting.close()
+    expect(await start).toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
+    first.thaw()
+    await until(() => getActiveResourcesInfo().length <= before)
+  })
 })

@@ -65,3 +65,58 @@ test('the link follows the master', { timeout: 40_000 }, async () => {
   expect(client.listenerCount('close')).toBe(0)
   client.disconnect()
 })
+
+test('a master that freezes is left as soon as the Sentinels say so', { timeout: 40_000 }, async () => {
+  const frozen = await startRedisSentinel()
+  const address = { sentinels: [frozen.sentinel.url], name: frozen.name }
+  // Its own watch would take much longer.
+  const link = createLink(resolveOptions({ ...options(), ...address, keepAliveMs: 60_000 }))
+  await link.start(silentLogger)
+  frozen.master.freeze()
+  await expect.poll(() => link.state, { timeout: 15_000 }).toEqual({ status: 'ready', generation: 2 })
+  await link.command('SET', ['key', 'value'])
+  expect(await frozen.replica.cli('get', 'key')).toBe('value')
+  frozen.master.thaw()
+  await link.close()
+  await frozen.close()
+})
+
+test(
+  'a master without its Sentinel works on, and is watched again when there is one',
+  { timeout: 40_000 },
+  async () => {
+    const own = await startRedisSentinel()
+    const address = { sentinels: [own.sentinel.url], name: own.name }
+    const link = createLink(resolveOptions({ ...options(), ...address, keepAliveMs: 100 }))
+    await link.start(silentLogger)
+    await own.sentinel.kill()
+    await link.command('SET', ['key', 'value'])
+    await own.sentinel.restart()
+    const watchers = async (): Promise<number> =>
+      (await own.sentinel.cli('client', 'list', 'type', 'pubsub')).split('\n').filter((line) => line !== '')
+        .length
+    await expect.poll(watchers, { timeout: 10_000 }).toBe(1)
+    expect(link.state.status).toBe('ready')
+    await link.close()
+    await expect.poll(watchers, { timeout: 10_000 }).toBe(0)
+    await own.close()
+  },
+)
+
+test('a frozen Sentinel keeps nobody from asking the next one', { timeout: 40_000 }, async () => {
+  const [own, frozen] = await Promise.all([startRedisSentinel(), startRedisSentinel()])
+  frozen.sentinel.freeze()
+  const link = createLink(
+    resolveOptions({
+      ...options(),
+      sentinels: [frozen.sentinel.url, own.sentinel.url],
+      name: own.name,
+      attemptTimeoutMs: 1_500,
+    }),
+  )
+  await link.start(silentLogger)
+  await link.command('SET', ['key', 'value'])
+  expect(await own.master.cli('get', 'key')).toBe('value')
+  await link.close()
+  await Promise.all([own.close(), frozen.close()])
+})

@@ -13,7 +13,8 @@ export interface Publication {
   readonly signal?: AbortSignal | undefined
 }
 
-interface Entry extends Publication {
+interface Entry {
+  readonly publication: Publication
   /** With the reason code of the PUBACK; 0 for quality of service 0. */
   readonly resolve: (reason: number) => void
   readonly reject: (error: unknown) => void
@@ -68,7 +69,7 @@ export class Outbox {
       if (!this.#connection && !waits) return reject(lostError('there is no connection to the broker'))
       if (this.#waiting.size >= this.#maxPending) return reject(pendingError(this.#maxPending))
       const entry: Entry = {
-        ...publication,
+        publication,
         resolve,
         reject,
         onAbort: undefined,
@@ -99,15 +100,17 @@ export class Outbox {
     // Further attempts that fail change nothing for those who wait already.
     if (!this.#connection) return
     this.#connection = undefined
-    const flying = [...this.#flying].toSorted((a, b) => a.payload.length - b.payload.length)
+    const flying = [...this.#flying].toSorted(
+      (a, b) => a.publication.payload.length - b.publication.payload.length,
+    )
     const waiting = [...this.#waiting]
     this.#flying.clear()
     this.#waiting.clear()
     for (const entry of flying) entry.losses += 1
     for (const entry of [...flying, ...waiting]) {
       if (entry.isSettled) continue
-      if (entry.waits && entry.losses < mostLosses) this.#wait(entry)
-      else this.#settle(entry, () => entry.reject(lostError('the connection ended before it was confirmed')))
+      if (entry.publication.waits && entry.losses < mostLosses) this.#wait(entry)
+      else this.#settle(entry, lostError('the connection ended before it was confirmed'))
     }
   }
 
@@ -115,7 +118,7 @@ export class Outbox {
   close(error: AetherError): void {
     this.#connection = undefined
     clearTimeout(this.#timer)
-    for (const entry of [...this.#flying, ...this.#waiting]) this.#settle(entry, () => entry.reject(error))
+    for (const entry of [...this.#flying, ...this.#waiting]) this.#settle(entry, error)
     this.#flying.clear()
     this.#waiting.clear()
   }
@@ -129,11 +132,11 @@ export class Outbox {
   }
 
   #fly(entry: Entry, connection: Connection): void {
-    const { topic, payload, options } = entry
+    const { topic, payload, options } = entry.publication
     const bytes = payload.length + topic.length * 3 + headBytes
     if (bytes > this.#maxPacketBytes) {
       const error = tooLargeError(bytes, this.#maxPacketBytes)
-      return this.#settle(entry, () => entry.reject(error))
+      return this.#settle(entry, error)
     }
     this.#flying.add(entry)
     const allowed = this.#maximumQos === 0 && options.qos !== 0 ? { ...options, qos: 0 as const } : options
@@ -142,7 +145,7 @@ export class Outbox {
       done: (reason, error) => {
         if (connection !== this.#connection) return
         this.#flying.delete(entry)
-        this.#settle(entry, () => (error ? entry.reject(error) : entry.resolve(reason)))
+        this.#settle(entry, error, reason)
         if (this.#waiting.size > 0) this.#pump()
         else if (this.#flying.size === 0) this.#onDrained?.()
       },
@@ -151,8 +154,9 @@ export class Outbox {
 
   #wait(entry: Entry): void {
     this.#waiting.add(entry)
+    if (this.#connection) return
     entry.waitsUntil = performance.now() + this.#connectTimeoutMs
-    if (!this.#connection) this.#arm(this.#connectTimeoutMs)
+    this.#arm(this.#connectTimeoutMs)
   }
 
   #arm(delayMs: number): void {
@@ -168,22 +172,24 @@ export class Outbox {
     for (const entry of this.#waiting) {
       if (entry.waitsUntil > now) return this.#arm(entry.waitsUntil - now + 1)
       this.#waiting.delete(entry)
-      this.#settle(entry, () => entry.reject(timeoutError(this.#connectTimeoutMs, this.#lastError)))
+      this.#settle(entry, timeoutError(this.#connectTimeoutMs, this.#lastError))
     }
   }
 
   #watch(entry: Entry, signal: AbortSignal): void {
     entry.onAbort = () => {
       this.#waiting.delete(entry)
-      this.#settle(entry, () => entry.reject(signal.reason))
+      this.#settle(entry, signal.reason)
     }
     signal.addEventListener('abort', entry.onAbort, { once: true })
   }
 
-  #settle(entry: Entry, settle: () => void): void {
+  /** Without an error the broker has it. */
+  #settle(entry: Entry, error?: unknown, reason: number = 0): void {
     if (entry.isSettled) return
     entry.isSettled = true
-    if (entry.onAbort) entry.signal?.removeEventListener('abort', entry.onAbort)
-    settle()
+    if (entry.onAbort) entry.publication.signal?.removeEventListener('abort', entry.onAbort)
+    if (error === undefined) entry.resolve(reason)
+    else entry.reject(error)
   }
 }

@@ -20,4 +20,5 @@ const client = new AetherTask({
   on_complete: (_task, succeed, data) => console.log(succeed, data),
 })
 await client.perform({ file: 'data.csv' })
+await client.run
 await aether.close()

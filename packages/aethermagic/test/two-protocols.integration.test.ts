@@ -195,6 +195,50 @@ describe('what an engine refuses', () => {
   })
 })
 
+describe('one task at a time, of whatever kind', () => {
+  it.each([
+    { protocol_type: 'mqtt' },
+    { protocol_type: 'redis', mode: 'streams' },
+    { protocol_type: 'redis', mode: 'lists' },
+    { protocol_type: 'redis', mode: 'pubsub' },
+  ] as const)('on %j', async (kind) => {
+    const { AetherMagic, AetherTask } = aethermagic({ mqtt, redis })
+    count += 1
+    const { port } = kind.protocol_type === 'mqtt' ? broker : server
+    const options = { ...kind, host: '127.0.0.1', port, union: `u${count}` }
+    const client = new AetherMagic({ ...options, channel: 'client' })
+    const worker = new AetherMagic({ ...options, channel: 'worker' })
+    open.push(
+      () => client.close({ signal: AbortSignal.abort() }),
+      () => worker.close({ signal: AbortSignal.abort() }),
+    )
+    const [now, most, done]: [Set<string>, number[], string[]] = [new Set(), [], []]
+    for (const task of ['one', 'other']) {
+      await new AetherTask({
+        job: 'j',
+        task,
+        channel: 'worker',
+        on_perform: async ({ tid }) => {
+          now.add(tid)
+          most.push(now.size)
+          await new Promise((resolve) => setTimeout(resolve, 10))
+          now.delete(tid)
+        },
+      }).idle()
+    }
+    const clients = ['one', 'other'].map(
+      (task) =>
+        new AetherTask({ job: 'j', task, channel: 'client', on_complete: ({ tid }) => done.push(tid) }),
+    )
+    const sent = await Promise.all(
+      clients.flatMap((each) => [each.perform(), each.perform(), each.perform()]),
+    )
+    await until('all done', () => done.length === 6)
+    expect(done.toSorted()).toEqual(sent.toSorted())
+    expect(most).toEqual([1, 1, 1, 1, 1, 1])
+  })
+})
+
 describe('a task on Redis', () => {
   it.each(['streams', 'lists'] as const)('waits for its worker in mode %s, as in Python', async (mode) => {
     const { AetherMagic, AetherTask } = aethermagic({ redis })

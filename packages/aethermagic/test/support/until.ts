@@ -1,5 +1,5 @@
 /** Waits for a condition; fails with what it waited for. */
-export async function until(what: string, isSo: () => boolean, limitMs = 15_000): Promise<void> {
+export async function until(what: string, isSo: () => boolean, limitMs = 60_000): Promise<void> {
   const end = performance.now() + limitMs
   while (!isSo()) {
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${what}`)

@@ -1,4 +1,5 @@
 import { AetherError, type ErrorCode } from '@aether/core'
+import type { MqttTarget } from './options.ts'
 
 /** What a reason code of MQTT 5 means to a caller; those of 3.1.1's CONNACK are `returnCodes`. */
 const reasonCodes: Readonly<Record<number, readonly [ErrorCode, isRetryable: boolean, what: string]>> = {
@@ -97,6 +98,33 @@ export function connectionError(thrown: unknown, where: string, wasOpen: boolean
       retryable: true,
     })
   return new AetherError('ERR_AETHER_TRANSPORT_LOST', `${where}: ${message}`, { ...options, retryable: true })
+}
+
+/** What each kind of URL expects of its port. */
+const spoken = {
+  mqtt: 'MQTT without TLS',
+  mqtts: 'MQTT over TLS',
+  ws: 'MQTT over WebSocket, without TLS',
+  wss: 'MQTT over WebSocket, with TLS',
+} as const satisfies Record<MqttTarget['protocol'], string>
+
+/** What ended a connection before the broker had answered; where the other side said nothing of it, mostly a port that speaks something else. */
+export function openingError(thrown: unknown, target: MqttTarget): AetherError {
+  const where = `${target.protocol}://${target.host}:${target.port}`
+  const error = thrown === undefined ? undefined : connectionError(thrown, where)
+  const { code } = errorFields(thrown)
+  const isCut = error?.code === 'ERR_AETHER_TRANSPORT_LOST' || code === 'ECONNRESET' || code === 'EPIPE'
+  if (error && !isCut) return error
+  const why = error?.message ?? `${where}: the connection was closed before an answer`
+  return new AetherError(
+    'ERR_AETHER_CONNECT_FAILED',
+    `${why}; does this port speak ${spoken[target.protocol]}?`,
+    {
+      retryable: true,
+      detail: { where },
+      ...(thrown !== undefined && { cause: thrown }),
+    },
+  )
 }
 
 function errorFields(thrown: unknown): {

@@ -7,7 +7,7 @@ import {
   type IPublishPacket,
   type MqttClient,
 } from 'mqtt'
-import { connectionError, lostError, noGroupsError, reasonError } from '../errors.ts'
+import { connectionError, lostError, noGroupsError, openingError, reasonError } from '../errors.ts'
 import type { MqttSettings, MqttTarget } from '../options.ts'
 
 /** Retained by the broker when the connection ends without a goodbye. */
@@ -53,7 +53,8 @@ const receiveMaximum = 1_024
 
 /** One connection of mqtt.js, from its beginning to its end: it neither reconnects nor subscribes by itself. */
 export class Connection {
-  readonly #client: MqttClient
+  /** Undefined where mqtt.js would not even begin. */
+  readonly #client: MqttClient | undefined
   readonly #where: string
   readonly #events: ConnectionEvents
   readonly #version: 4 | 5
@@ -67,25 +68,41 @@ export class Connection {
     this.#where = `${target.protocol}://${target.host}:${target.port}`
     this.#events = events
     this.#version = version
-    const client = connect(clientOptions(options))
-    this.#client = client
+    this.#client = this.#begin(options)
+  }
+
+  #begin(options: ConnectionOptions): MqttClient | undefined {
+    const { target } = options
+    let client: MqttClient
+    try {
+      client = connect(clientOptions(options))
+    } catch (error) {
+      // Certificates that cannot be read, say. Told as everything else is: later, and once.
+      queueMicrotask(() => this.#over(openingError(error, target)))
+      return undefined
+    }
+    const failure = (error: unknown): AetherError =>
+      this.#isOpen ? connectionError(error, this.#where, true) : openingError(error, target)
     client.on('connect', () => {
       if (this.#isOver) return
       this.#isOpen = true
       withoutDelay(client)
-      events.onOpen(this.#session())
+      this.#events.onOpen(this.#session(client))
     })
     client.on('packetreceive', (packet) => {
       if (packet.cmd === 'puback') this.#pubackReason = packet.reasonCode ?? 0
     })
     client.on('message', (topic, payload, packet) => {
-      if (!this.#isOver) events.onMessage(topic, payload, packet)
+      if (!this.#isOver) this.#events.onMessage(topic, payload, packet)
     })
     client.on('disconnect', ({ reasonCode = 0 }) =>
       this.#over(reasonError(reasonCode, `${this.#where} ended the connection`)),
     )
-    client.on('error', (error) => this.#over(connectionError(error, this.#where, this.#isOpen)))
-    client.on('close', () => this.#over(lostError(`${this.#where} closed the connection`)))
+    client.on('error', (error) => this.#over(failure(error)))
+    client.on('close', () => {
+      this.#over(this.#isOpen ? lostError(`${this.#where} closed the connection`) : failure(undefined))
+    })
+    return client
   }
 
   /** Calls `done` with the reason of the PUBACK, or with what went wrong; not at all where the connection ends before. */
@@ -97,7 +114,7 @@ export class Connection {
       readonly done: (reason: number, error?: AetherError) => void
     },
   ): void {
-    this.#client.publish(topic, payload, given.options, (error) => {
+    this.#client?.publish(topic, payload, given.options, (error) => {
       if (this.#isOver) return
       const { code } = (error ?? {}) as { code?: unknown }
       if (!error) given.done(given.options.qos === 1 ? this.#pubackReason : 0)
@@ -115,7 +132,7 @@ export class Connection {
     const { qos, id } = options
     const properties = id !== undefined && { properties: { subscriptionIdentifier: id } }
     return new Promise((resolve, reject) => {
-      this.#client.subscribe(filter, { qos, ...properties }, (error, _granted, packet) => {
+      this.#client?.subscribe(filter, { qos, ...properties }, (error, _granted, packet) => {
         if (!error) return resolve()
         const reason = packet?.granted.find((granted) => typeof granted === 'number' && granted >= 0x80)
         reject(this.#refusal(error, filter, reason as number | undefined))
@@ -125,20 +142,24 @@ export class Connection {
 
   /** Resolves when the broker has confirmed it, or the connection is over. */
   unsubscribe(filter: string): Promise<void> {
-    return new Promise((resolve) => this.#client.unsubscribe(filter, () => resolve()))
+    const client = this.#client
+    if (!client) return Promise.resolve()
+    return new Promise((resolve) => client.unsubscribe(filter, () => resolve()))
   }
 
   /** Ends it: with a DISCONNECT, after which the broker sends no will, or at once. Resolves when the socket is closed. */
   end(isGraceful: boolean): Promise<void> {
     this.#isOver = true
-    return new Promise((resolve) => this.#client.end(!isGraceful || !this.#isOpen, () => resolve()))
+    const client = this.#client
+    if (!client) return Promise.resolve()
+    return new Promise((resolve) => client.end(!isGraceful || !this.#isOpen, () => resolve()))
   }
 
   #over(error: AetherError): void {
     if (this.#isOver) return
     this.#isOver = true
     // Errors that are none of the socket's leave it open.
-    this.#client.end(true)
+    this.#client?.end(true)
     this.#events.onClosed(error)
   }
 
@@ -151,8 +172,7 @@ export class Connection {
     return reasonError(reason, `${this.#where} refused the subscription ${filter}`, error)
   }
 
-  #session(): Session {
-    const properties = this.#client.serverProperties ?? {}
+  #session({ serverProperties: properties = {} }: MqttClient): Session {
     const isNew = this.#version === 5
     return {
       version: this.#version,

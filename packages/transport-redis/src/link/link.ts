@@ -1,13 +1,5 @@
 import { AetherError, type Logger, silentLogger, type TransportState, type WaitOptions } from '@aether/core'
-import {
-  closedError,
-  connectError,
-  connectTimeout,
-  lostCall,
-  lostError,
-  passes,
-  toAetherError,
-} from '../errors.ts'
+import { closedError, connectError, connectTimeout, lostCall, lostError, passes } from '../errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { backoffMs, pause } from './backoff.ts'
 import { Calls } from './calls.ts'
@@ -17,7 +9,7 @@ import { ReadyQueue } from './ready-queue.ts'
 import type { Argument, RedisLink, Reply, Script, Subscription } from './redis-link.ts'
 import type { OpenSession, Session } from './session.ts'
 import { StateFeed } from './state-feed.ts'
-import { type Handler, Subscriptions } from './subscriptions.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { Watchdog } from './watchdog.ts'
 
 export interface LinkParts {
@@ -55,7 +47,7 @@ export class Link implements RedisLink {
     this.isCluster = parts.isCluster
     this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
     this.#calls = new Calls(options, this.#queue, (error) => this.#onRefused(error))
-    this.#subscriptions = new Subscriptions((error) => {
+    this.#subscriptions = new Subscriptions(this.#queue, (error) => {
       this.#logger.error('a handler of a Redis message threw', { error })
     })
   }
@@ -91,15 +83,17 @@ export class Link implements RedisLink {
     return this.#calls.command('publish', [channel, message], options?.signal) as Promise<number>
   }
 
-  subscribe(channel: string, handler: (message: Buffer) => void): Promise<Subscription> {
-    return this.#subscribe(false, channel, (message) => handler(message))
+  async subscribe(channel: string, handler: (message: Buffer) => void): Promise<Subscription> {
+    if (this.#isOver()) throw this.#overError()
+    return this.#subscriptions.subscribe(false, channel, (message) => handler(message))
   }
 
-  subscribePattern(
+  async subscribePattern(
     pattern: string,
     handler: (message: Buffer, channel: string) => void,
   ): Promise<Subscription> {
-    return this.#subscribe(true, pattern, (message, channel) => handler(message, channel))
+    if (this.#isOver()) throw this.#overError()
+    return this.#subscriptions.subscribe(true, pattern, (message, channel) => handler(message, channel))
   }
 
   close(): Promise<void> {
@@ -180,6 +174,7 @@ export class Link implements RedisLink {
     this.#queue.explain(undefined)
     this.#watchdog = new Watchdog(this.#options.keepAliveMs, session)
     this.#calls.open(session, limits)
+    this.#subscriptions.open(session.listener)
     this.#enter({ status: 'ready', generation: this.#generation })
     if (this.#generation > 1) this.#logger.info('connected to Redis again', { redis: session.name })
     this.#queue.settle()
@@ -213,51 +208,6 @@ export class Link implements RedisLink {
     if (error.message.includes('READONLY')) this.#lose(session, error)
   }
 
-  async #subscribe(isPattern: boolean, name: string, handler: Handler): Promise<Subscription> {
-    if (this.#isOver()) throw this.#overError()
-    this.#subscriptions.add(isPattern, name, handler)
-    const leave = (): Promise<void> => this.#unsubscribe(isPattern, name, handler)
-    try {
-      await this.#stand(isPattern, name)
-    } catch (error) {
-      await leave()
-      throw toAetherError(error)
-    }
-    let closing: Promise<void> | undefined
-    return {
-      close: () => {
-        closing ??= leave()
-        return closing
-      },
-    }
-  }
-
-  /** Resolves when the subscription stands, on this connection or, restored, on a later one. */
-  async #stand(isPattern: boolean, name: string): Promise<void> {
-    const session = this.#session
-    if (session === undefined) return this.#queue.wait()
-    try {
-      // Also for one that is not the first, which may not stand yet: saying it again is cheap and certain.
-      await (isPattern ? session.listener.psubscribe(name) : session.listener.subscribe(name))
-    } catch (error) {
-      if (this.#session === session) throw error
-      // Restored before the link is ready again.
-      if (this.#session === undefined) await this.#queue.wait()
-    }
-  }
-
-  async #unsubscribe(isPattern: boolean, name: string, handler: Handler): Promise<void> {
-    const isLast = this.#subscriptions.remove(isPattern, name, handler)
-    const session = this.#session
-    if (!isLast || session === undefined) return
-    try {
-      await (isPattern ? session.listener.punsubscribe(name) : session.listener.unsubscribe(name))
-    } catch (error) {
-      // A connection that ended has no subscriptions either.
-      if (this.#session === session) throw toAetherError(error)
-    }
-  }
-
   async #close(): Promise<void> {
     const wasOver = this.#state.status === 'failed'
     if (!wasOver) this.#enter({ status: 'closing' })
@@ -282,6 +232,7 @@ export class Link implements RedisLink {
 
   #forget(): void {
     this.#session = undefined
+    this.#subscriptions.lose()
     this.#watchdog?.stop()
     this.#watchdog = undefined
   }

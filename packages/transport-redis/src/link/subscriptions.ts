@@ -1,4 +1,7 @@
 import type { Redis } from 'ioredis'
+import { toAetherError } from '../errors.ts'
+import type { ReadyQueue } from './ready-queue.ts'
+import type { Subscription } from './redis-link.ts'
 
 export type Handler = (message: Buffer, channel: string) => void
 
@@ -9,11 +12,73 @@ const BATCH = 500
 export class Subscriptions {
   readonly #channels = new Map<string, Handler[]>()
   readonly #patterns = new Map<string, Handler[]>()
+  readonly #queue: ReadyQueue
   readonly #onThrow: (error: unknown) => void
+  #listener: Redis | undefined
 
   /** `onThrow` gets what a handler throws: it must not end the connection. */
-  constructor(onThrow: (error: unknown) => void) {
+  constructor(queue: ReadyQueue, onThrow: (error: unknown) => void) {
+    this.#queue = queue
     this.#onThrow = onThrow
+  }
+
+  /** From now on this is the connection that listens; `restore` has made all stand on it. */
+  open(listener: Redis): void {
+    this.#listener = listener
+  }
+
+  lose(): void {
+    this.#listener = undefined
+  }
+
+  /** Resolves when it stands, on this connection or, restored, on a later one. */
+  async subscribe(isPattern: boolean, name: string, handler: Handler): Promise<Subscription> {
+    this.add(isPattern, name, handler)
+    const leave = (): Promise<void> => this.#unsubscribe(isPattern, name, handler)
+    try {
+      await this.#stand(isPattern, name)
+    } catch (error) {
+      await leave()
+      throw toAetherError(error)
+    }
+    let closing: Promise<void> | undefined
+    return {
+      close: () => {
+        closing ??= leave()
+        return closing
+      },
+    }
+  }
+
+  async #stand(isPattern: boolean, name: string): Promise<void> {
+    for (;;) {
+      const listener = this.#listener
+      if (listener === undefined) {
+        await this.#queue.wait()
+        continue
+      }
+      try {
+        // Also where another handler or `restore` may have said it: that is cheap, and certain.
+        await (isPattern ? listener.psubscribe(name) : listener.subscribe(name))
+        return
+      } catch (error) {
+        if (!isLost(error)) throw error
+        // The link may learn of it only now.
+        if (this.#listener === listener) await this.#queue.wait()
+      }
+    }
+  }
+
+  async #unsubscribe(isPattern: boolean, name: string, handler: Handler): Promise<void> {
+    const isLast = this.remove(isPattern, name, handler)
+    const listener = this.#listener
+    if (!isLast || listener === undefined) return
+    try {
+      await (isPattern ? listener.punsubscribe(name) : listener.unsubscribe(name))
+    } catch (error) {
+      // A connection that ended has no subscriptions either.
+      if (!isLost(error)) throw toAetherError(error)
+    }
   }
 
   add(isPattern: boolean, name: string, handler: Handler): void {
@@ -60,6 +125,11 @@ export class Subscriptions {
       }
     }
   }
+}
+
+function isLost(error: unknown): boolean {
+  const { code, retryable } = toAetherError(error)
+  return code === 'ERR_AETHER_TRANSPORT_LOST' && retryable
 }
 
 function* batches(map: ReadonlyMap<string, unknown>): Generator<Buffer[]> {

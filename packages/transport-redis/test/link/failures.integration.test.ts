@@ -177,10 +177,11 @@ test('a connection that takes nothing holds calls back, and lets them go on', as
 })
 
 test('a client of the application that gives commands a time', async () => {
-  const client = new Redis({ port: server.port, commandTimeout: 30 })
+  const client = new Redis({ port: server.port, commandTimeout: 100 })
+  client.on('error', () => {})
   const one = createLink(resolveOptions({ client }))
   await one.start(silentLogger)
-  const sleeping = server.cli('debug', 'sleep', 0.3)
+  const sleeping = server.cli('debug', 'sleep', 0.5)
   const error = await refusalOf(
     (async () => {
       for (;;) await one.command('PING', [])

@@ -3,6 +3,7 @@ import { type RedisServer, startRedis } from '@aether/services'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLink } from '../../src/link/create-link.ts'
+import { ReadyQueue } from '../../src/link/ready-queue.ts'
 import { overLimit } from '../../src/link/server-limits.ts'
 import { Subscriptions } from '../../src/link/subscriptions.ts'
 import { resolveOptions } from '../../src/options.ts'
@@ -65,6 +66,40 @@ test('a call runs once when it resolves, and at most once when it rejects', asyn
   )
 })
 
+test('a subscription that was promised is heard, whenever the connection was lost', async () => {
+  const publisher = createLink(resolveOptions({ url: server.url }))
+  await publisher.start(silentLogger)
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(12), { minLength: 5, maxLength: 20 }), async (turns) => {
+      const link = createLink(resolveOptions({ url: server.url, backoff: { initialMs: 1, maxMs: 2 } }))
+      await link.start(silentLogger)
+      const heard = new Set<string>()
+      const standing: Promise<unknown>[] = [server.cli('client', 'kill', 'type', 'pubsub')]
+      const names = turns.map((_, index) => `promised/${run}/${index}`)
+      run++
+      for (const [index, name] of names.entries()) {
+        standing.push(link.subscribe(name, () => heard.add(name)))
+        for (let turn = 0; turn < (turns[index] as number); turn++) {
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        if (index % 4 === 3) standing.push(server.cli('client', 'kill', 'type', 'pubsub'))
+      }
+      await Promise.all(standing)
+      // The last kill may be noticed only now.
+      await expect
+        .poll(async () => {
+          await Promise.all(names.map((name) => publisher.publish(name, Buffer.of(1))))
+          return heard.size
+        })
+        .toBe(names.length)
+      await link.close()
+    }),
+    { numRuns: 25 },
+  )
+  await publisher.close()
+})
+
 test('a command is refused exactly where its bytes are over a limit', () => {
   const argument = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 60 }),
@@ -86,7 +121,7 @@ test('the server is told of a last handler exactly when nobody is left', () => {
   const handlers = [(): void => {}, (): void => {}, (): void => {}]
   fc.assert(
     fc.property(fc.array(change), (changes) => {
-      const subscriptions = new Subscriptions(() => {})
+      const subscriptions = new Subscriptions(new ReadyQueue(1, 1), () => {})
       const model = new Map<string, number[]>()
       for (const { add, name, who } of changes) {
         const held = model.get(name) ?? []

@@ -85,6 +85,7 @@ export class Acceptor implements DeliveryHost {
     const book = this.#bookOf(from)
     // Seen before, or given up by its caller.
     if (frame.call <= book.seen) return
+    if (frame.call > book.seen + 1) this.#missed(book, frame.call)
     book.seen = frame.call
     const consumer = this.#consumers.get(frame.consumer)
     const isFull =
@@ -114,11 +115,26 @@ export class Acceptor implements DeliveryHost {
       const word = book.lastWord(call)
       if (book.active.has(call)) sayAbout(batch, Kind.running, call)
       else if (word !== undefined) this.#say(batch, call, word)
-      else if (call > book.seen && (isKnown || !this.#hasForgotten)) sayAbout(batch, Kind.never, call)
+      else if (call > book.seen && (isKnown || !this.#hasForgotten)) this.#sayNever(book, batch, call)
       else sayAbout(batch, Kind.lost, call)
     }
     // What was answered with "never" must stay so, should it come after all.
     for (const call of calls) book.seen = Math.max(book.seen, call)
+  }
+
+  /** Calls come in order, so those between were lost on the way: their caller may give them to another at once. */
+  #missed(book: CallerBook, call: number): void {
+    // Of a caller that was forgotten nobody can tell.
+    if (book.seen === 0 && this.#hasForgotten) return
+    const batch = this.#host.outbox.to(book.channel)
+    const first = Math.max(book.seen + 1, call - this.#host.settings.maxRecent)
+    for (let missed = first; missed < call; missed++) this.#sayNever(book, batch, missed)
+  }
+
+  /** Its answer may be lost as well: then it is asked again, and never came either. */
+  #sayNever(book: CallerBook, batch: Batch, call: number): void {
+    sayAbout(batch, Kind.never, call)
+    this.#remember(book, call, { kind: 'never' })
   }
 
   report(delivery: PubSubDelivery, event: StatusEvent): Promise<unknown> {
@@ -253,7 +269,7 @@ export class Acceptor implements DeliveryHost {
 
   #say({ writer }: Batch, call: number, word: LastWord): void {
     if (word.kind === 'complete') return writeEvent(writer, call, word.event)
-    if (word.kind === 'busy') return sayAbout({ writer }, Kind.busy, call)
+    if (word.kind !== 'release') return sayAbout({ writer }, Kind[word.kind], call)
     const { delayMs = 0, failed = false, error } = word.options
     const start = writer.begin(Kind.release)
     writer.u32(call)

@@ -5,7 +5,7 @@ import type { PubSubDelivery } from './delivery.ts'
 export type LastWord =
   | { readonly kind: 'complete'; readonly event: CompleteEvent }
   | { readonly kind: 'release'; readonly options: ReleaseOptions }
-  | { readonly kind: 'busy' }
+  | { readonly kind: 'busy' | 'never' }
 
 interface Remembered {
   readonly word: LastWord

@@ -80,6 +80,11 @@ export class PubSubTransport implements Transport<RedisPubsubCapabilities> {
     this.#foreign = new ForeignLog(() => this.#parts?.host.logger)
   }
 
+  /** What this instance is called among the others. */
+  get instance(): string {
+    return this.#id
+  }
+
   /** Messages on our channels that were none of ours. */
   get foreignMessages(): number {
     return this.#foreign.count

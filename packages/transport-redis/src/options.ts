@@ -54,7 +54,7 @@ export interface RedisOptions<M extends RedisMode = RedisMode> {
   readonly maxPending?: number
   /** Largest body carried. @default 1_048_576 */
   readonly maxPayloadBytes?: number
-  /** Tasks that one job/task may hold; a `send` past it is refused. @default 1_000_000 */
+  /** Tasks that one context of a job/task may hold, running and delayed ones among them; a `send` past it is refused. @default 1_000_000 */
   readonly maxQueued?: number
   /** How long a completion is kept for `attach` and for repeated sends. @default 300_000 */
   readonly resultTtlMs?: number

@@ -76,7 +76,8 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
   readonly clock: Clock
   readonly random: () => number
   readonly turns = new Turns()
-  readonly instance: string
+  /** Its full name is known at `start`. */
+  instance: string = randomBytes(6).toString('base64url')
   client = ''
   machine = ''
   logger: Logger = silentLogger
@@ -102,8 +103,6 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
     this.settings = settings
     this.clock = parts.clock ?? systemClock
     this.random = parts.random ?? Math.random
-    const id = randomBytes(9).toString('base64url')
-    this.instance = settings.consumerName === undefined ? id : `${settings.consumerName}-${id}`
     this.#caller = new Caller(this, (lane) => this.#forget(lane))
   }
 
@@ -122,6 +121,7 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
       throw invalidInput('start', 'called once: a transport belongs to one application')
     this.#application = host
     this.client = host.client
+    this.instance = `${shown(this.settings.consumerName ?? host.client)}-${this.instance}`
     this.machine = host.host
     this.logger = host.logger
     void this.#watch()
@@ -344,4 +344,9 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
     this.#checkOpen()
     options?.signal?.throwIfAborted()
   }
+}
+
+/** What Redis shows of an instance, in front of what makes it unlike any other. */
+function shown(name: string): string {
+  return name.replaceAll(/[^\w.@-]/g, '_').slice(0, 32)
 }

@@ -46,6 +46,8 @@ export interface PresenceBoardOptions {
   readonly onIgnored: (error: unknown) => void
 }
 
+/** Of others; further ones are not read. */
+const maxPeers = 10_000
 /** After a reconnection, how long a client may take to show itself again. */
 const graceMs = 5_000
 const encoder = new TextEncoder()
@@ -139,8 +141,9 @@ export class PresenceBoard {
       return this.#options.onIgnored(error)
     }
     const known = this.#peers.get(clientId)
-    if (page) this.#peers.set(clientId, { ...page, generation: this.#generation })
-    else if (known) this.#gone(clientId, known)
+    if (!page) return known && this.#gone(clientId, known)
+    if (known || this.#peers.size < maxPeers)
+      this.#peers.set(clientId, { ...page, generation: this.#generation })
   }
 
   /** Takes the page away: the workers here have said goodbye for themselves. */

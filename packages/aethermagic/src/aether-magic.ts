@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import {
+  checkName,
   createAether,
   defineTask,
   isName,
@@ -171,6 +172,7 @@ export class AetherMagic {
     if (action === 'perform') {
       return this.#worksOn(job, task, context, workgroup, handler as TaskCallback)
     }
+    checkListen(job, task, context, action, workgroup)
     const hear = handler as (message: AetherMessage, data: unknown) => unknown
     return this.#session.register(`listening to ${job}/${task}`, (aether) =>
       aether.listen(job, task, context, action, workgroup, (heard) => {
@@ -316,6 +318,28 @@ export class AetherMagic {
       throw error
     }
   }
+}
+
+const eventActions: ReadonlySet<string> = new Set<EventAction | '+'>([
+  'status',
+  'complete',
+  'cancel',
+  'idle',
+  'online',
+  'dismiss',
+  '+',
+])
+
+/** Before anything connects, so that a mistake is told where it was made and not to a log. */
+function checkListen(job: string, task: string, context: string, action: string, workgroup: string): void {
+  if (!eventActions.has(action)) {
+    const known = [...eventActions].join(', ')
+    throw optionInvalid('AetherMagic.listen', 'action', `perform, ${known}`, action)
+  }
+  if (job !== '+') checkName('job', job)
+  if (task !== '+') checkName('task', task)
+  if (context !== '+') checkName('context', context)
+  checkName('workgroup', workgroup)
 }
 
 function checkShared(method: string, shared: unknown): boolean {

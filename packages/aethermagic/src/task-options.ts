@@ -64,6 +64,8 @@ export function checkTaskOptions(options: OwnTaskOptions): {
   for (const name of callbacks) {
     if (options[name] !== undefined) checkFunction(where, name, options[name])
   }
+  if (typeof options.aether?.main !== 'function')
+    throw optionInvalid(where, 'aether', 'an AetherMagic', options.aether)
   if (options.workgroup !== undefined) checkName('workgroup', options.workgroup)
   return {
     context: checkName('context', options.context ?? 'x'),

@@ -126,6 +126,14 @@ describe('listen for what is said', () => {
     await expect(aether.listen(...route, 'status', 'workers', 5 as never)).rejects.toEqual(
       coded('ERR_AETHER_OPTIONS_INVALID', /handler/),
     )
+    for (const [job, workgroup] of [
+      ['a/b', 'workers'],
+      ['j', ''],
+    ] as const)
+      await expect(aether.listen(job, '+', '+', 'status', workgroup, () => 1)).rejects.toEqual(
+        coded('ERR_AETHER_NAME_INVALID'),
+      )
+    expect(aether.connected).toBe(false)
     await expect(aether.listen(...route, 'perform', 'a b', () => 1)).rejects.toEqual(
       coded('ERR_AETHER_NAME_INVALID'),
     )

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { aethermagic } from '../src/aethermagic.ts'
 import { AetherMagic as Direct } from '../src/aether-magic.ts'
+import { AetherTask as Task } from '../src/aether-task.ts'
 import { program } from './support/program.ts'
 import { coded, until } from './support/until.ts'
 
@@ -46,6 +47,11 @@ describe('aethermagic', () => {
     ['null', () => aethermagic(null as never), /must be an object/],
     ['null for an AetherMagic', () => new (aethermagic({}).AetherMagic)(null as never), /must be an object/],
     ['null for an AetherTask', () => new (aethermagic({}).AetherTask)(null as never), /must be an object/],
+    [
+      'an AetherTask without AetherMagic',
+      () => new Task({ ...names } as never),
+      /aether must be an AetherMagic/,
+    ],
     ['an AetherMagic without transport', () => new Direct({} as never), /transport must be a function/],
     ['a misspelt option', () => new Direct({ transport: memory, hots: 'a' } as never), /hots is unknown/],
     ['concurrency 0', () => new Direct({ transport: memory, concurrency: 0 }), /concurrency/],

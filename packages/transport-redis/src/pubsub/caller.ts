@@ -157,7 +157,11 @@ export class Caller implements HoldOwner {
 
   /** It is gone, and will not come back under this name. */
   gone(peer: Peer, why: string): void {
-    for (const hold of [...peer.calls.values()]) this.#lose(hold, why)
+    for (const hold of [...peer.calls.values()]) {
+      // Who was only frozen finds this when it goes on.
+      this.#revoke(hold, { code: 'ERR_AETHER_LEASE_LOST', message: why, retryable: false })
+      this.#lose(hold, why)
+    }
     this.pump()
   }
 

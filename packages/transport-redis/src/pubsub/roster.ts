@@ -6,6 +6,7 @@ import { type Member, Peer, type Seat } from './peer.ts'
 const maxPages = 4_096
 /** More instances than one Redis serves; whoever comes after them is not seen. */
 const maxPeers = 10_000
+const maxRetired = 10_000
 
 /** Who is there, in one union: every instance that consumes or listens, this one too. */
 export class UnionRoster {
@@ -96,6 +97,9 @@ function fits(wanted: string, actual: string): boolean {
 export class Roster {
   readonly peers: Map<string, Peer> = new Map()
   readonly unions: Map<string, UnionRoster> = new Map()
+  /** How far calls were counted of those who are gone: who was only silent knows it still. */
+  readonly #retired = new Map<string, number>()
+  #leastCall = 0
   readonly #channelOf: (id: string) => string
 
   constructor(channelOf: (id: string) => string) {
@@ -116,7 +120,7 @@ export class Roster {
     const isSilent = hello.openings.length === 0 && hello.interests.length === 0
     const known = this.peers.get(id)
     if (known === undefined && (isSilent || this.peers.size >= maxPeers)) return undefined
-    const peer = known ?? new Peer(id, this.#channelOf(id))
+    const peer = known ?? this.#welcome(id)
     this.peers.set(id, peer)
     const before = peer.members.get(hello.union)
     if (before === undefined || before.version < hello.version) {
@@ -132,6 +136,23 @@ export class Roster {
     for (const name of union === undefined ? [...peer.members.keys()] : [union]) {
       if (peer.members.delete(name)) this.unions.get(name)?.changed()
     }
-    if (peer.members.size === 0 && peer.calls.size === 0) this.peers.delete(peer.id)
+    if (peer.members.size === 0 && peer.calls.size === 0 && this.peers.delete(peer.id)) this.#retire(peer)
+  }
+
+  #welcome(id: string): Peer {
+    const peer = new Peer(id, this.#channelOf(id))
+    peer.lastCall = this.#retired.get(id) ?? this.#leastCall
+    this.#retired.delete(id)
+    return peer
+  }
+
+  #retire({ id, lastCall }: Peer): void {
+    this.#retired.set(id, lastCall)
+    if (this.#retired.size <= maxRetired) return
+    for (const [oldest, call] of this.#retired) {
+      this.#retired.delete(oldest)
+      this.#leastCall = Math.max(this.#leastCall, call)
+      return
+    }
   }
 }

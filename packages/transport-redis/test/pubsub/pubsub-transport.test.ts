@@ -61,16 +61,41 @@ describe('who is there', () => {
   it('counts as lost when it has been silent for four heartbeats: its tasks fail, and go nowhere else', async () => {
     const caller = await party()
     const silent = await party({ heartbeatMs: 60_000 })
-    await silent.consume()
+    const inHand = await silent.consume()
     const task = taskOf()
     await caller.transport.send(task)
+    await until(() => inHand.length === 1)
+    const reasons: string[] = []
+    inHand[0]?.onRevoke(({ code }) => reasons.push(code))
     const other = await party()
     const elsewhere = await other.consume()
     await until(() => caller.completions(task.tid).length === 1)
+    await until(() => reasons.length === 1)
+    expect(reasons).toEqual(['ERR_AETHER_LEASE_LOST'])
     expect(caller.completions(task.tid)[0]).toMatchObject({ ...lost, attempt: 1 })
     expect(caller.completions(task.tid)[0]?.error?.message).toContain('silent')
     expect(elsewhere).toEqual([])
     expect(caller.log).toContainEqual(['warn', 'a worker has fallen silent'])
+  })
+
+  it('is there again when it comes back, and its late completions end nothing', async () => {
+    const caller = await party()
+    const worker = await party()
+    const deliveries = await worker.consume()
+    const before = [taskOf(), taskOf(), taskOf()]
+    for (const task of before) await caller.transport.send(task)
+    await until(() => deliveries.length === 3)
+    worker.link.cut()
+    await until(() => caller.events.length === 3)
+    for (const { tid } of before) expect(caller.completions(tid)).toMatchObject([lost])
+    const after = [taskOf(), taskOf()]
+    for (const task of after) await caller.transport.send(task)
+    worker.link.heal()
+    await until(() => deliveries.length === 5)
+    for (const delivery of deliveries) await delivery.ack(completeOf(delivery))
+    await until(() => after.every(({ tid }) => caller.completions(tid).length === 1))
+    expect(caller.events).toHaveLength(5)
+    for (const { tid } of after) expect(caller.completions(tid)).toMatchObject([{ status: 'succeed' }])
   })
 
   it('says goodbye: what it had not begun goes elsewhere, what it had begun is lost', async () => {

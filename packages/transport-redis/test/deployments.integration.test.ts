@@ -69,6 +69,27 @@ describe.each<RedisMode>(['streams', 'lists', 'pubsub'])('mode %s', (mode) => {
     await server.close()
   })
 
+  test('on a server that speaks only RESP2', async () => {
+    const server = await startRedis({ args: ['--rename-command', 'HELLO', 'secret'] })
+    // In RESP2 a connection that listens answers PING differently.
+    const load = await startWorkload(make({ url: server.url, keepAliveMs: 200 }))
+    await load.perform(50)
+    const own = async (): Promise<string[]> =>
+      [...(await server.cli('client', 'list')).matchAll(/^id=(\d+) .* cmd=(?!client)/gm)].map(
+        ([, id]) => id as string,
+      )
+    const before = await own()
+    expect(before).toHaveLength(4)
+    const pings = async (): Promise<number> =>
+      Number(/cmdstat_ping:calls=(\d+)/.exec(await server.cli('info', 'commandstats'))?.[1] ?? 0)
+    const already = await pings()
+    await expect.poll(pings, { timeout: 5_000 }).toBeGreaterThan(already + 8)
+    await load.perform(50)
+    expect(await own()).toEqual(before)
+    await load.close()
+    await server.close()
+  })
+
   describe('on a Cluster', () => {
     async function withCluster(
       options: { readonly replicas: number },

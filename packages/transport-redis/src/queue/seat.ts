@@ -216,15 +216,19 @@ export class Seat implements Consumer, TurnMember {
       const attempt = reader.u32()
       const place = this.#place(reader.text())
       const entry = reader.view(reader.u32())
-      // What comes too late, or after the end, is taken by others when its lease ends.
-      if (this.#closing !== undefined || clock.monotonic() >= endsAtMs) continue
+      if (this.#closing !== undefined) continue
+      if (clock.monotonic() >= endsAtMs) {
+        // It came so late that its lease may be over: it goes back, as if it had been lost on its way.
+        this.#isUnsure = true
+        continue
+      }
       const delivery = this.#deliver(place, id, attempt, entry, aheadMs)
       if (delivery === undefined) continue
       delivery.leaseEndsAtMs = endsAtMs
       this.#held.add(delivery)
       taken.push(delivery)
     }
-    if (count === want) this.#isHungry = true
+    if (count === want || this.#isUnsure) this.#isHungry = true
     if (count > 0) this.#bytesEach = Math.max(256, Math.ceil((this.#bytesEach + reply.length / count) / 2))
     if (taken.length > 0) this.#arm()
     for (const delivery of taken) this.#hand(delivery)

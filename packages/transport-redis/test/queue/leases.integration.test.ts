@@ -1,7 +1,8 @@
 import type { Delivery } from '@aether/core'
-import { until } from '@aether/testing'
+import { pause, until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  betweenRuns,
   completeOf,
   newRoute,
   openQueueStage,
@@ -78,6 +79,28 @@ describe.each(queueModes)('leases in mode %s', (mode) => {
     await expect(first.ack(completeOf(first))).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
     await second.ack(completeOf(second))
     expect((await peer.completion(task.tid)).attempt).toBe(2)
+  })
+
+  it('what took longer to come than its lease lasts goes back uncounted', async () => {
+    const caller = await stage.peer()
+    const route = newRoute()
+    const task = taskOf(route, { attempts: 1 })
+    await caller.transport.send(task)
+    let isSlow = true
+    const peer = await stage.peer({
+      between: (link) =>
+        betweenRuns(link, async (script, run) => {
+          if (!script.name.endsWith(' take') || !isSlow) return run()
+          isSlow = false
+          await pause(700)
+          return run()
+        }),
+    })
+    const hands = await peer.consume(route, { leaseMs: 600 })
+    const delivery = await hands.of(task.tid)
+    expect(delivery.attempt).toBeGreaterThan(1)
+    await delivery.ack(completeOf(delivery))
+    expect((await caller.completion(task.tid)).status).toBe('succeed')
   })
 
   it('what fails and what loses its lease count together, what is given back does not', async () => {

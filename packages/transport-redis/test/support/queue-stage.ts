@@ -12,7 +12,7 @@ import {
 import { type RedisServer, startRedis } from '@aether/services'
 import { until } from '@aether/testing'
 import { createLink } from '../../src/link/create-link.ts'
-import type { RedisLink } from '../../src/link/redis-link.ts'
+import type { RedisLink, Reply, Script } from '../../src/link/redis-link.ts'
 import { createLists } from '../../src/lists/lists.ts'
 import { type RedisOptions, resolveOptions } from '../../src/options.ts'
 import type { QueueTransport } from '../../src/queue/queue-transport.ts'
@@ -122,21 +122,28 @@ export function losingAnswerOf(
 ): (link: RedisLink) => RedisLink {
   return (link) => {
     let isLost = false
-    return new Proxy(link, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name)
-        if (typeof value !== 'function') return value
-        if (name !== 'run') return value.bind(target)
-        const run: RedisLink['run'] = async (what, ...rest) => {
-          const reply = await target.run(what, ...rest)
-          if (isLost || !what.name.endsWith(` ${script}`) || !isTime()) return reply
-          isLost = true
-          throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'the answer was lost', { retryable: true })
-        }
-        return run
-      },
+    return betweenRuns(link, async (what, run) => {
+      const reply = await run()
+      if (isLost || !what.name.endsWith(` ${script}`) || !isTime()) return reply
+      isLost = true
+      throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'the answer was lost', { retryable: true })
     })
   }
+}
+
+/** A link whose scripts run through `around`. */
+export function betweenRuns(
+  link: RedisLink,
+  around: (script: Script, run: () => Promise<Reply>) => Promise<Reply>,
+): RedisLink {
+  const run: RedisLink['run'] = (script, ...rest) => around(script, () => link.run(script, ...rest))
+  return new Proxy(link, {
+    get(target, name) {
+      if (name === 'run') return run
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? (value as (...all: unknown[]) => unknown).bind(target) : value
+    },
+  })
 }
 
 async function startPeer(

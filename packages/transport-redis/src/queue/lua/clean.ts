@@ -40,8 +40,10 @@ end
 
 local function clean()
   local fresh = {}
+  -- Who is only slow for a moment is not gone.
+  local patience = math.max(group_ttl, 3000)
   for field, seen in pairs_of(call('HGETALL', base .. '/subscribed')) do
-    if tonumber(seen) < now - group_ttl then call('HDEL', base .. '/subscribed', field) else fresh[field] = true end
+    if tonumber(seen) < now - patience then call('HDEL', base .. '/subscribed', field) else fresh[field] = true end
   end
   local delayed = call('ZCARD', base .. '/delayed')
   local contexts_left = 0

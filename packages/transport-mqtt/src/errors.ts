@@ -88,6 +88,11 @@ export function connectionError(thrown: unknown, where: string, wasOpen: boolean
       ...options,
       retryable: true,
     })
+  if (message === 'Invalid puback reason code') {
+    // Mosquitto's way to refuse what is over its message_size_limit is a reason that MQTT does not allow there, over which mqtt.js ends the connection.
+    const text = `${where}: the broker refused a message as too large`
+    return new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', text, { ...options, retryable: true })
+  }
   if (code !== undefined && !wasOpen && tlsCode.test(code)) {
     const text = `${where}: the TLS handshake failed: ${message}; check tls.ca, tls.cert and the port`
     return new AetherError('ERR_AETHER_CONNECT_FAILED', text, options)
@@ -161,9 +166,15 @@ export function pendingError(maxPending: number): AetherError {
   return new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true, detail: { maxPending } })
 }
 
-export function tooLargeError(bytes: number, maxBytes: number): AetherError {
-  const message = `a packet of ${bytes} bytes is over the broker's limit of ${maxBytes}`
-  return new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', message, { detail: { bytes, maxBytes } })
+/** Without a limit the broker has not said one, only ended the connection over it. */
+export function tooLargeError(bytes: number, maxBytes?: number): AetherError {
+  const why =
+    maxBytes === undefined
+      ? 'more than the broker takes: it ends the connection'
+      : `over its limit of ${maxBytes}`
+  return new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `a packet of ${bytes} bytes is ${why}`, {
+    detail: { bytes, ...(maxBytes !== undefined && { maxBytes }) },
+  })
 }
 
 export function noGroupsError(why: string): AetherError {

@@ -17,6 +17,9 @@ export interface LinkOptions {
   readonly onWarning: (message: string, fields: object) => void
 }
 
+/** So many short connections one after the other are no accident. */
+const manyShortOnes = 5
+
 /** One connection to the broker that is made again whenever it ends: the only state machine that does so. */
 export class MqttLink {
   readonly #options: LinkOptions
@@ -28,8 +31,12 @@ export class MqttLink {
   #version: 4 | 5
   #will: Will | undefined
   #generation = 0
-  /** Attempts since the connection was last ready. */
+  /** Attempts since a connection lasted. */
   #attempt = 0
+  /** Since when the connection is ready, where it is; monotonic milliseconds. */
+  #readyAt: number | undefined
+  /** Connections one after the other that ended soon after they were ready. */
+  #shortOnes = 0
   #targetIndex = 0
   #timer: NodeJS.Timeout | undefined
   #startTimer: NodeJS.Timeout | undefined
@@ -55,6 +62,11 @@ export class MqttLink {
   /** Of the connection that is there, or was last. */
   get session(): Session | undefined {
     return this.#session
+  }
+
+  /** How long a packet should be at most, where that is a matter of choice. */
+  get maxPacketBytes(): number {
+    return this.#outbox.maxPacketBytes
   }
 
   states(options?: WaitOptions): AsyncIterable<TransportState> {
@@ -129,7 +141,7 @@ export class MqttLink {
     }
     if (connection !== this.#connection) return
     this.#session = session
-    this.#attempt = 0
+    this.#readyAt = performance.now()
     this.#generation += 1
     this.#outbox.opened(connection, session)
     this.#options.onReady?.(session)
@@ -152,15 +164,32 @@ export class MqttLink {
     const isTakenOver = error.detail['reasonCode'] === 0x8e
     if (isTakenOver || (this.#generation === 0 && isLast && isFinal(error))) return this.#fail(error)
     this.#targetIndex += 1
-    this.#attempt += 1
-    if (this.#generation > 0) {
-      if (this.#attempt === 1)
-        this.#options.onWarning('the connection to the MQTT broker was lost', { error })
-      this.#feed.set({ status: 'reconnecting', attempt: this.#attempt, error })
-    }
+    this.#count(error)
+    if (this.#generation > 0) this.#feed.set({ status: 'reconnecting', attempt: this.#attempt, error })
     const { initialMs, maxMs } = this.#options.settings.backoff
     const ceiling = Math.min(maxMs, initialMs * 2 ** Math.min(this.#attempt - 1, 30))
     this.#timer = setTimeout(() => this.#connect(), Math.random() * ceiling)
+  }
+
+  /** A connection that ends as soon as it is made gives no new start: two clients of one name would take it from each other without end. */
+  #count(error: AetherError): void {
+    const { settings, onWarning, clientId } = this.#options
+    if (this.#readyAt !== undefined) {
+      const isShort = performance.now() - this.#readyAt < settings.backoff.maxMs
+      this.#readyAt = undefined
+      this.#shortOnes = isShort ? this.#shortOnes + 1 : 0
+      if (!isShort) this.#attempt = 0
+      if (this.#attempt === 0) onWarning('the connection to the MQTT broker was lost', { error })
+      if (this.#shortOnes === manyShortOnes)
+        onWarning(
+          'the broker ends connections as soon as they are made: has another client this client id?',
+          {
+            error,
+            clientId,
+          },
+        )
+    }
+    this.#attempt += 1
   }
 
   #mayFallBack(error: AetherError): boolean {

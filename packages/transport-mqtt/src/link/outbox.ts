@@ -21,13 +21,18 @@ interface Entry {
   onAbort: (() => void) | undefined
   /** Until when it may wait without a connection; monotonic milliseconds. */
   waitsUntil: number
-  /** Connections that ended while it was under way. */
+  /** The longest of what was under way when a connection ended: it may be why. */
+  isSuspect: boolean
+  /** Connections that ended while it alone was under way. */
   losses: number
   isSettled: boolean
 }
 
-/** So often it may be what ended the connection: a broker of MQTT 3.1.1 says no other way that a packet is too large. */
-const mostLosses = 3
+/** So often it was alone when the connection ended: it is why. A broker of MQTT 3.1.1 says no other way that a packet is too large. */
+const mostLosses = 2
+
+/** Every broker takes as much; a shorter packet that is lost twice was merely under way when links were bad. */
+const leastSuspectBytes = 8_192
 
 /** Room for the fixed header and the properties beside topic and payload. */
 const headBytes = 128
@@ -41,6 +46,10 @@ export class Outbox {
   #connection: Connection | undefined
   #window = 0
   #maxPacketBytes = Infinity
+  /** The shortest packet over which this broker has ended a connection, where it had not said its limit. */
+  #refusedBytes = Infinity
+  /** A suspect is under way, and nothing beside it. */
+  #suspect: Entry | undefined
   #maximumQos: 0 | 1 = 1
   #timer: NodeJS.Timeout | undefined
   #lastError: AetherError | undefined
@@ -74,11 +83,12 @@ export class Outbox {
         reject,
         onAbort: undefined,
         waitsUntil: 0,
+        isSuspect: false,
         losses: 0,
         isSettled: false,
       }
       if (signal) this.#watch(entry, signal)
-      if (this.#connection && this.#waiting.size === 0 && this.#flying.size < this.#window)
+      if (this.#connection && this.#waiting.size === 0 && this.#mayFly(entry))
         return this.#fly(entry, this.#connection)
       this.#wait(entry)
     })
@@ -94,24 +104,45 @@ export class Outbox {
     this.#pump()
   }
 
-  /** What was under way is said again over the next connection, before what came later; the longest of it last, since that may be why it ended. */
+  /** How long a packet should be at most, where that is a matter of choice. */
+  get maxPacketBytes(): number {
+    return Math.min(this.#maxPacketBytes, this.#refusedBytes / 2)
+  }
+
+  /** What was under way is said again over the next connection, before what came later; what may be why this one ended by itself, after the rest. */
   lost(error: AetherError): void {
     this.#lastError = error
     // Further attempts that fail change nothing for those who wait already.
     if (!this.#connection) return
     this.#connection = undefined
-    const flying = [...this.#flying].toSorted(
-      (a, b) => a.publication.payload.length - b.publication.payload.length,
-    )
     const waiting = [...this.#waiting]
+    const suspect = this.#findSuspect(error)
+    const flying = [...this.#flying].filter((entry) => entry !== suspect)
     this.#flying.clear()
     this.#waiting.clear()
-    for (const entry of flying) entry.losses += 1
-    for (const entry of [...flying, ...waiting]) {
+    for (const entry of suspect ? [...flying, suspect, ...waiting] : [...flying, ...waiting]) {
       if (entry.isSettled) continue
-      if (entry.publication.waits && entry.losses < mostLosses) this.#wait(entry)
+      if (entry.publication.waits || entry.isSuspect) this.#wait(entry)
       else this.#settle(entry, lostError('the connection ended before it was confirmed'))
     }
+  }
+
+  /** Which packet the connection may have ended for; one that surely was too large is refused. */
+  #findSuspect(error: AetherError): Entry | undefined {
+    const alone = this.#suspect
+    this.#suspect = undefined
+    // Where the broker says its limit, nothing longer goes out.
+    if (this.#maxPacketBytes !== Infinity) return undefined
+    let longest: Entry | undefined
+    for (const entry of this.#flying)
+      if (!longest || packetBytes(entry) > packetBytes(longest)) longest = entry
+    if (!longest || packetBytes(longest) < leastSuspectBytes) return undefined
+    longest.isSuspect = true
+    if (alone) longest.losses += 1
+    if (longest.losses < mostLosses && error.code !== 'ERR_AETHER_PAYLOAD_TOO_LARGE') return longest
+    this.#refusedBytes = Math.min(this.#refusedBytes, packetBytes(longest))
+    this.#settle(longest, tooLargeError(packetBytes(longest)))
+    return undefined
   }
 
   /** Everything that is left is refused. */
@@ -125,19 +156,23 @@ export class Outbox {
 
   #pump(): void {
     for (const entry of this.#waiting) {
-      if (!this.#connection || this.#flying.size >= this.#window) return
+      if (!this.#connection || !this.#mayFly(entry)) return
       this.#waiting.delete(entry)
       this.#fly(entry, this.#connection)
     }
   }
 
+  #mayFly({ isSuspect }: Entry): boolean {
+    if (this.#suspect) return false
+    return this.#flying.size < (isSuspect ? 1 : this.#window)
+  }
+
   #fly(entry: Entry, connection: Connection): void {
     const { topic, payload, options } = entry.publication
-    const bytes = payload.length + topic.length * 3 + headBytes
-    if (bytes > this.#maxPacketBytes) {
-      const error = tooLargeError(bytes, this.#maxPacketBytes)
-      return this.#settle(entry, error)
-    }
+    const bytes = packetBytes(entry)
+    if (bytes > this.#maxPacketBytes) return this.#settle(entry, tooLargeError(bytes, this.#maxPacketBytes))
+    if (bytes >= this.#refusedBytes) return this.#settle(entry, tooLargeError(bytes))
+    if (entry.isSuspect) this.#suspect = entry
     this.#flying.add(entry)
     const allowed = this.#maximumQos === 0 && options.qos !== 0 ? { ...options, qos: 0 as const } : options
     connection.publish(topic, payload, {
@@ -145,6 +180,7 @@ export class Outbox {
       done: (reason, error) => {
         if (connection !== this.#connection) return
         this.#flying.delete(entry)
+        if (entry === this.#suspect) this.#suspect = undefined
         this.#settle(entry, error, reason)
         if (this.#waiting.size > 0) this.#pump()
         else if (this.#flying.size === 0) this.#onDrained?.()
@@ -192,4 +228,9 @@ export class Outbox {
     if (error === undefined) entry.resolve(reason)
     else entry.reject(error)
   }
+}
+
+/** At most. */
+function packetBytes({ publication: { topic, payload } }: Entry): number {
+  return payload.length + topic.length * 3 + headBytes
 }

@@ -110,7 +110,10 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     )
     const linkFor = (workgroup: string): Promise<MqttLink> => this.#workLinks.linkFor(workgroup)
     const work = new WorkTopics({ routes: this.#routes, qos, linkFor, onIgnored })
-    const signals = new SignalBatches((to, payload) => this.#sendSignals(union, to, payload))
+    const signals = new SignalBatches({
+      publish: (to, payload) => this.#sendSignals(union, to, payload),
+      maxPacketBytes: () => link.maxPacketBytes,
+    })
     const interop = this.#settings.isInterop
       ? new InteropTopics({
           listen: (filter, handler) => events.listen(filter, handler, true),

@@ -1,6 +1,6 @@
 import type { AetherError } from '@aether/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { closedError, lostError } from '../../src/errors.ts'
+import { closedError, lostError, tooLargeError } from '../../src/errors.ts'
 import type { Connection, Session } from '../../src/link/connection.ts'
 import { Outbox, type Publication } from '../../src/link/outbox.ts'
 
@@ -139,16 +139,75 @@ describe('without a connection', () => {
     expect(seen.map(({ value }) => value)).toEqual([0, 0, 0])
   })
 
-  it('what ends a connection again and again is given up', async () => {
+  const silent = { ...session, receiveMaximum: 10, maximumPacketSize: Infinity }
+
+  it('what ends a connection again and again is refused; nothing else is with it', async () => {
+    const box = outbox()
+    const long = { payload: Buffer.alloc(5_000) }
+    let wire = new Wire()
+    box.opened(wire.connection, silent)
+    const seen = ['a', 'b'].map((topic) => outcome(box.publish(message(topic))))
+    const refused = outcome(box.publish(message('long', { ...long, waits: false })))
+    seen.push(outcome(box.publish(message('c'))))
+    const lose = (): void => {
+      box.lost(lostError('cut'))
+      wire = new Wire()
+      box.opened(wire.connection, silent)
+    }
+    lose()
+    // It may be why, so it waits until it can be alone.
+    expect(wire.topics).toEqual(['a', 'b', 'c'])
+    for (const { done } of wire.out.slice(0, 3)) done(0)
+    expect(wire.topics).toEqual(['a', 'b', 'c', 'long'])
+    const beside = outcome(box.publish(message('d')))
+    expect(wire.topics).toHaveLength(4)
+    lose()
+    expect(wire.topics).toEqual(['long'])
+    lose()
+    await settled()
+    expect(refused.value).toBe('ERR_AETHER_PAYLOAD_TOO_LARGE')
+    expect(wire.topics).toEqual(['d'])
+    wire.out[0]?.done(0)
+    const again = outcome(box.publish(message('longer', { payload: Buffer.alloc(6_000) })))
+    const shorter = outcome(box.publish(message('e', { payload: Buffer.alloc(1_000) })))
+    wire.out[1]?.done(0)
+    await settled()
+    expect([...seen, beside, again, shorter].map(({ value }) => value)).toEqual([
+      0,
+      0,
+      0,
+      0,
+      'ERR_AETHER_PAYLOAD_TOO_LARGE',
+      0,
+    ])
+    expect(box.size).toBe(0)
+  })
+
+  it('what only happened to be under way is said again as often as it takes', async () => {
     const box = outbox()
     const seen = outcome(box.publish(message('a')))
-    for (let n = 0; n < 3; n += 1) {
-      box.opened(new Wire().connection, session)
-      box.lost(lostError('cut'))
+    for (let n = 0; n < 5; n += 1) {
+      const wire = new Wire()
+      box.opened(wire.connection, session)
+      expect(wire.topics).toEqual(['a'])
+      if (n < 4) box.lost(lostError('cut'))
+      else wire.out[0]?.done(0)
     }
     await settled()
-    expect(seen.value).toBe('ERR_AETHER_TRANSPORT_LOST')
-    expect(box.size).toBe(0)
+    expect(seen.value).toBe(0)
+  })
+
+  it('what the broker calls too large is refused at once: the longest', async () => {
+    const box = outbox()
+    const wire = new Wire()
+    box.opened(wire.connection, silent)
+    const [long, short] = [5_000, 50].map((bytes) =>
+      outcome(box.publish(message('a', { payload: Buffer.alloc(bytes) }))),
+    )
+    box.lost(tooLargeError(0))
+    await settled()
+    expect([long?.value, short?.value]).toEqual(['ERR_AETHER_PAYLOAD_TOO_LARGE', 'pending'])
+    expect(box.maxPacketBytes).toBeLessThan(2_700)
   })
 
   it('an aborted call is refused with its reason, and not said', async () => {

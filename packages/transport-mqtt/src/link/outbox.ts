@@ -136,10 +136,11 @@ export class Outbox {
     let longest: Entry | undefined
     for (const entry of this.#flying)
       if (!longest || packetBytes(entry) > packetBytes(longest)) longest = entry
-    if (!longest || packetBytes(longest) < leastSuspectBytes) return undefined
+    const isTold = error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'
+    if (!longest || (!isTold && packetBytes(longest) < leastSuspectBytes)) return undefined
     longest.isSuspect = true
     if (alone) longest.losses += 1
-    if (longest.losses < mostLosses && error.code !== 'ERR_AETHER_PAYLOAD_TOO_LARGE') return longest
+    if (longest.losses < mostLosses && !isTold) return longest
     this.#refusedBytes = Math.min(this.#refusedBytes, packetBytes(longest))
     this.#settle(longest, tooLargeError(packetBytes(longest)))
     return undefined

@@ -143,7 +143,7 @@ describe('without a connection', () => {
 
   it('what ends a connection again and again is refused; nothing else is with it', async () => {
     const box = outbox()
-    const long = { payload: Buffer.alloc(5_000) }
+    const long = { payload: Buffer.alloc(50_000) }
     let wire = new Wire()
     box.opened(wire.connection, silent)
     const seen = ['a', 'b'].map((topic) => outcome(box.publish(message(topic))))
@@ -168,8 +168,8 @@ describe('without a connection', () => {
     expect(refused.value).toBe('ERR_AETHER_PAYLOAD_TOO_LARGE')
     expect(wire.topics).toEqual(['d'])
     wire.out[0]?.done(0)
-    const again = outcome(box.publish(message('longer', { payload: Buffer.alloc(6_000) })))
-    const shorter = outcome(box.publish(message('e', { payload: Buffer.alloc(1_000) })))
+    const again = outcome(box.publish(message('longer', { payload: Buffer.alloc(60_000) })))
+    const shorter = outcome(box.publish(message('e', { payload: Buffer.alloc(10_000) })))
     wire.out[1]?.done(0)
     await settled()
     expect([...seen, beside, again, shorter].map(({ value }) => value)).toEqual([
@@ -188,7 +188,7 @@ describe('without a connection', () => {
     const seen = outcome(box.publish(message('a')))
     for (let n = 0; n < 5; n += 1) {
       const wire = new Wire()
-      box.opened(wire.connection, session)
+      box.opened(wire.connection, n % 2 === 0 ? session : silent)
       expect(wire.topics).toEqual(['a'])
       if (n < 4) box.lost(lostError('cut'))
       else wire.out[0]?.done(0)

@@ -1,6 +1,7 @@
-import { packageTests } from '../../vitest.shared.ts'
+import { packageTests, withServers } from '../../vitest.shared.ts'
 
 export default packageTests({
+  ...withServers,
   // Examples are processes of their own, which a busy machine starts slowly.
   testTimeout: 120_000,
   hookTimeout: 120_000,

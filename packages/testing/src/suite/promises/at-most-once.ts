@@ -86,7 +86,12 @@ async function survives(
   // Each fault takes at most what one worker has in hand, or what is on its way at once.
   expect(done).toBeGreaterThan(0)
   await stage.finish()
-  const handedOut = context.recorder.entries.filter(({ kind }) => kind === 'delivered')
-  const tids = handedOut.map((entry) => ('tid' in entry ? entry.tid : ''))
-  expect(new Set(tids).size, 'tasks handed out twice').toBe(tids.length)
+  // A worker may give a task back, as when its handler throws: only then is it handed out again.
+  const { entries } = context.recorder
+  const count = (wanted: string, tid: string): number =>
+    entries.filter((entry) => entry.kind === wanted && 'tid' in entry && entry.tid === tid).length
+  const repeated = settled
+    .map(({ run }) => run.tid)
+    .filter((tid) => count('delivered', tid) > 1 + count('release', tid))
+  expect(repeated, 'handed out again').toEqual([])
 }

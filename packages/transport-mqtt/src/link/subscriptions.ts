@@ -7,6 +7,8 @@ export interface SubscriptionOptions {
   /** Of the form of MQTT, `$share/…` included. */
   readonly filter: string
   readonly qos: 0 | 1
+  /** Whether what the broker retains counts; elsewhere it is of a time that is over. @default false */
+  readonly isRetained?: boolean
 }
 
 export interface Subscription {
@@ -109,6 +111,7 @@ export class Subscriptions {
   #tell(entry: Entry | undefined, topic: string, payload: Buffer, packet: IPublishPacket): void {
     // Undefined: closed, and its last messages were on their way.
     if (!entry) return
+    if (packet.retain && entry.isRetained !== true) return this.#options.onIgnored(topic, undefined)
     try {
       entry.handler(topic, payload, packet)
     } catch (error) {

@@ -1,13 +1,12 @@
 import {
   type AetherEvent,
   type Consumer,
-  decodeFrames,
   type EventFilter,
-  eventFromParcel,
   eventToParcel,
   everyone,
   type Listener,
   type Offer,
+  type Parcel,
   type Relay,
   type RelayHost,
   type Route,
@@ -15,25 +14,27 @@ import {
   routeCache,
   type SendOutcome,
   type Signal,
-  signalFromParcel,
   type TaskMessage,
   taskToParcel,
   topicOf,
   type TransportState,
   type WaitOptions,
 } from '@aether/core'
-import type { IClientPublishOptions, IPublishPacket } from 'mqtt'
+import type { IPublishPacket } from 'mqtt'
 import type { MqttRelayCapabilities } from '../capabilities.ts'
 import { closedError, noMatchingSubscribers } from '../errors.ts'
 import { InteropTopics } from '../interop/interop-topics.ts'
+import { abortable } from '../link/abortable.ts'
 import type { Session } from '../link/connection.ts'
 import { type LinkOptions, MqttLink } from '../link/mqtt-link.ts'
 import type { MqttSettings } from '../options.ts'
 import { EventTopics } from './event-topics.ts'
-import { asBuffer, framesContentType, fromPayload, isFrame, toPayload } from './payload.ts'
+import { asBuffer, isFrame, toPayload } from './payload.ts'
 import { PresenceBoard, willOf } from './presence-board.ts'
+import { eventOptions, offerOptions } from './publish-options.ts'
+import { readAnswer, readSignals } from './read-message.ts'
 import { SignalBatches } from './signal-batches.ts'
-import { answerTopic, everyoneTopic, inboxTopic, presenceTopic, routeOfAnswer } from './topics.ts'
+import { answerTopic, everyoneTopic, inboxTopic, presenceTopic } from './topics.ts'
 import { WorkLinks } from './work-links.ts'
 import { type TaskHandler, WorkTopics } from './work-topics.ts'
 
@@ -139,7 +140,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     const reason = await this.#link.publish({
       topic: topicOf(task.route, task.tid, 'perform'),
       payload: toPayload(parcel),
-      options: this.#offerOptions(task, offer, isFrame(parcel)),
+      options: offerOptions(task, offer, this.#contextOf(parcel)),
       waits: true,
       signal: options.signal,
     })
@@ -195,7 +196,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     await this.#link.publish({
       topic: topicOf(event.route, event.tid, event.action),
       payload: toPayload(parcel),
-      options: { qos: this.#settings.qos, ...(this.#isNew && isFrame(parcel) && framesProperties) },
+      options: eventOptions(this.#contextOf(parcel)),
       waits: true,
       signal: options.signal,
     })
@@ -235,6 +236,10 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     return this.#link.session?.version === 5
   }
 
+  #contextOf(parcel: Parcel): Parameters<typeof eventOptions>[0] {
+    return { qos: this.#settings.qos, version: this.#link.session?.version, isFrame: isFrame(parcel) }
+  }
+
   #open(): Parts {
     if (!this.#parts) throw closedError()
     return this.#parts
@@ -247,10 +252,11 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     )
     const answers = this.#link.subscribe(
       { filter: answerTopic(this.inbox, { union, job: '+', task: '+', context: '+' }), qos },
-      (topic, payload, packet) => this.#hearAnswer(topic, payload, packet),
+      (_topic, _payload, packet) => this.#hearAnswer(packet),
     )
-    const pages = this.#link.subscribe({ filter: presenceTopic(union, '+'), qos: 1 }, (topic, payload) =>
-      board.hear(topic.slice(topic.lastIndexOf('/') + 1), payload),
+    const pages = this.#link.subscribe(
+      { filter: presenceTopic(union, '+'), qos: 1, isRetained: true },
+      (topic, payload) => board.hear(topic.slice(topic.lastIndexOf('/') + 1), payload),
     )
     return [...own, answers, pages]
   }
@@ -264,23 +270,6 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       )
     }
     board.connected()
-  }
-
-  #offerOptions(task: TaskMessage, { replyTo }: Offer, isRaw: boolean): IClientPublishOptions {
-    const { qos } = this.#settings
-    if (!this.#isNew) return { qos }
-    const expiry = Math.ceil((task.deadline - Date.now()) / 1_000)
-    return {
-      qos,
-      properties: {
-        ...(expiry > 0 && expiry < mostSeconds && { messageExpiryInterval: expiry }),
-        ...(replyTo !== undefined && {
-          responseTopic: answerTopic(replyTo, task.route),
-          correlationData: Buffer.from(task.tid),
-        }),
-        ...(isRaw && { contentType: framesContentType }),
-      },
-    }
   }
 
   #sendSignals(union: string, to: string, payload: Uint8Array): Promise<unknown> {
@@ -298,26 +287,23 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     const { onSignal } = this.#open().host
     let signals: readonly Signal[]
     try {
-      signals = decodeFrames(payload).map((parcel) => signalFromParcel(parcel, this.#routes))
+      signals = readSignals(payload, this.#routes)
     } catch (error) {
       return this.#onIgnored(topic, error)
     }
     for (const signal of signals) onSignal(signal)
   }
 
-  /** A peer that knows no leases, only the response topic and correlation data of MQTT 5. */
-  #hearAnswer(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
-    const route = this.#routes.get(routeOfAnswer(topic))
-    const tid = properties?.correlationData?.toString()
-    if (!route || tid === undefined) return this.#onIgnored(topic, undefined)
+  #hearAnswer(packet: IPublishPacket): void {
+    const { onSignal } = this.#open().host
+    let answer: Signal | undefined
     try {
-      const event = eventFromParcel(fromPayload(payload), { route, tid })
-      if (event.action !== 'status' && event.action !== 'complete') return this.#onIgnored(topic, undefined)
-      const { workgroup } = event
-      this.#open().host.onSignal({ kind: event.action, route, tid, workgroup, attempt: 0, event })
+      answer = readAnswer(packet, this.#routes)
     } catch (error) {
-      this.#onIgnored(topic, error)
+      return this.#onIgnored(packet.topic, error)
     }
+    if (answer) onSignal(answer)
+    else this.#onIgnored(packet.topic, undefined)
   }
 
   readonly #onIgnored = (topic: string, error: unknown): void => {
@@ -329,19 +315,4 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       fields,
     )
   }
-}
-
-const framesProperties = { properties: { contentType: framesContentType } }
-/** The interval is a number of 32 bits. */
-const mostSeconds = 0xffff_ffff
-
-/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts; what was begun goes on. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -63,19 +63,23 @@ export function signalFromParcel(parcel: Parcel, routes: RouteCache): Signal {
   if (event && event.action !== 'status' && event.action !== 'complete') {
     throw invalidEnvelope(`a signal with a ${event.action} event`)
   }
-  return {
+  const signal: Writable<Signal> = {
     kind,
     route,
     tid: fields.tid,
     workgroup: fields.workgroup ?? '',
     attempt: fields.attempt ?? 0,
-    ...(fields.replyTo !== undefined && { from: fields.replyTo }),
-    ...(fields.leaseMs !== undefined && { leaseMs: fields.leaseMs }),
-    ...(fields.seq !== undefined && !event && { seq: fields.seq }),
-    ...(fields.delayMs !== undefined && { delayMs: fields.delayMs }),
-    ...(fields.failed !== undefined && { failed: fields.failed }),
-    ...(fields.deadLetter !== undefined && { deadLetter: fields.deadLetter }),
-    ...(fields.error && !event && { error: fields.error }),
-    ...(event && { event }),
   }
+  if (fields.replyTo !== undefined) signal.from = fields.replyTo
+  if (fields.leaseMs !== undefined) signal.leaseMs = fields.leaseMs
+  if (fields.delayMs !== undefined) signal.delayMs = fields.delayMs
+  if (fields.failed !== undefined) signal.failed = fields.failed
+  if (fields.deadLetter !== undefined) signal.deadLetter = fields.deadLetter
+  if (event) {
+    signal.event = event
+    return signal
+  }
+  if (fields.seq !== undefined) signal.seq = fields.seq
+  if (fields.error) signal.error = fields.error
+  return signal
 }

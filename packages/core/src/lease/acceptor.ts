@@ -1,3 +1,4 @@
+import { TidTable } from '../table/tid-table.ts'
 import type { CompleteEvent, ConsumeOptions, Consumer, Delivery, Route, TaskMessage } from '../transport.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { CreditPool } from './credit-pool.ts'
@@ -30,7 +31,7 @@ export class Acceptor implements ConsumerHost {
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #pools = new Map<string, Pool>()
   /** By workgroup and task. */
-  readonly #active = new Map<string, LeasedDelivery>()
+  readonly #active = new TidTable<LeasedDelivery>()
   readonly #finished: BoundedMap<CompleteEvent>
   readonly #tombstones: BoundedMap<string>
   /** Attempts that ended here: a copy of their offer that comes late is not theirs to begin again. */
@@ -110,9 +111,8 @@ export class Acceptor implements ConsumerHost {
   }
 
   onEnd(consumer: LeaseConsumer, delivery: LeasedDelivery): void {
-    const key = activeKey(consumer.workgroup, delivery.task.route.union, delivery.task.tid)
-    if (this.#active.get(key) === delivery) this.#active.delete(key)
-    const { attempt, replyTo, sends, isKnown, task } = delivery
+    this.#active.delete(delivery)
+    const { key, attempt, replyTo, sends, isKnown, task } = delivery
     if (!delivery.isForgotten)
       this.#ended.set(key, { attempt, replyTo, sends, isKnown, deadline: task.deadline })
     if (consumer.isClosed && consumer.isIdle) this.#leave(consumer)
@@ -120,8 +120,8 @@ export class Acceptor implements ConsumerHost {
     for (const member of this.#pools.get(consumer.poolId ?? '')?.members ?? []) member.pump()
   }
 
-  onComplete(consumer: LeaseConsumer, { task }: LeasedDelivery, complete: CompleteEvent): void {
-    this.#finished.set(activeKey(consumer.workgroup, task.route.union, task.tid), complete)
+  onComplete({ key }: LeasedDelivery, complete: CompleteEvent): void {
+    this.#finished.set(key, complete)
   }
 
   #offered(consumer: LeaseConsumer, task: TaskMessage, offer: Offer): void {
@@ -140,9 +140,9 @@ export class Acceptor implements ConsumerHost {
     const active = this.#active.get(key)
     if (active && !this.#yields(active, offer)) return
     if (consumer.isClosed) return this.#sayBusy(task, workgroup, offer)
-    const delivery = consumer.take(task, offer)
+    const delivery = consumer.take(task, { key, offer })
     if (!delivery) return
-    this.#active.set(key, delivery)
+    this.#active.add(delivery)
     consumer.pump()
   }
 

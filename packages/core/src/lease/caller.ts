@@ -1,5 +1,6 @@
 import { errorFromShape } from '../error-shape.ts'
 import { AetherError, type ErrorShape } from '../errors.ts'
+import { TidTable } from '../table/tid-table.ts'
 import type { CompleteEvent, Receipt, TaskMessage, WaitOptions } from '../transport.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { answer, refuse, revokeHolder } from './caller-answers.ts'
@@ -34,7 +35,7 @@ import type { Signal } from './relay.ts'
  */
 export class Caller {
   readonly #context: LeaseContext
-  readonly #open = new Map<string, OpenTask>()
+  readonly #open = new TidTable<OpenTask>()
   readonly #results: BoundedMap<Result>
   readonly #offering: Offering
   readonly #deadLetters: LeaseDeadLetter[] = []
@@ -68,7 +69,7 @@ export class Caller {
       throw new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
     }
     const open = newOpenTask(key, task)
-    this.#open.set(key, open)
+    this.#open.add(open)
     this.#live += 1
     this.#limit(open)
     if (task.delayMs > 0) {
@@ -104,7 +105,7 @@ export class Caller {
   }
 
   #endCancelled(open: OpenTask, reason: string): void {
-    for (const hold of open.holds.values()) this.#end(hold, cancelledEnding(reason))
+    for (const hold of open.holds) this.#end(hold, cancelledEnding(reason))
   }
 
   isCancelled(union: string, tid: string): boolean {
@@ -142,7 +143,7 @@ export class Caller {
 
   /** There is a new connection. */
   back(): void {
-    for (const { holds } of this.#open.values()) for (const hold of holds.values()) this.#offering.again(hold)
+    for (const { holds } of this.#open.entries()) for (const hold of holds) this.#offering.again(hold)
   }
 
   close(): void {
@@ -154,7 +155,7 @@ export class Caller {
 
   #joins(key: string): boolean {
     const result = this.#results.get(key)
-    if (!result) return this.#open.has(key)
+    if (!result) return this.#open.get(key) !== undefined
     // Not within the call: whoever called must first learn that it was accepted.
     this.#context.timers.set(0, () => this.#context.host.onEvent(result.complete))
     return true
@@ -165,7 +166,7 @@ export class Caller {
     const { deadline, ttlMs, delayMs } = open.task
     if (deadline > 0 && Number.isFinite(deadline)) {
       open.deadlineTimer = timers.set(deadline - settings.clock.now(), () => {
-        for (const hold of open.holds.values()) this.#end(hold, deadlineEnding())
+        for (const hold of open.holds) this.#end(hold, deadlineEnding())
       })
     }
     if (ttlMs > 0) {
@@ -192,15 +193,15 @@ export class Caller {
 
   #holdOf(open: OpenTask, signal: Signal): Hold | undefined {
     const workgroup = signal.workgroup || open.task.workgroup
-    const known = open.holds.get(workgroup)
+    const known = open.holds.find((hold) => hold.workgroup === workgroup)
     if (known || signal.attempt !== 1) return known
     // An observing workgroup took its copy of the first offer, or had no room for it.
-    if (open.holds.size > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
+    if (open.holds.length > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
     const hold = newHold(open, workgroup, false)
     hold.status = 'offered'
     hold.sends = 1
     hold.offers = 1
-    open.holds.set(workgroup, hold)
+    open.holds.push(hold)
     return hold
   }
 
@@ -398,13 +399,13 @@ export class Caller {
   /** Observers may be late with their first word, so the task stays for a moment. */
   #forgetWhenDone(open: OpenTask): void {
     if (open.named.status !== 'ended') return
-    for (const hold of open.holds.values()) if (hold.status !== 'ended') return
+    for (const hold of open.holds) if (hold.status !== 'ended') return
     const { relay, settings, timers } = this.#context
     open.lingerTimer?.cancel()
     const mayLinger = relay.capabilities.groups && this.#open.size - this.#live <= settings.maxResults
     if (!mayLinger || this.#isStopped(open)) return this.#forget(open)
     open.lingerTimer = timers.set(this.#offering.answerMs * 2, () => {
-      for (const hold of open.holds.values()) if (hold.status !== 'ended') return
+      for (const hold of open.holds) if (hold.status !== 'ended') return
       this.#forget(open)
     })
   }
@@ -413,17 +414,17 @@ export class Caller {
     open.deadlineTimer?.cancel()
     open.ttlTimer?.cancel()
     open.lingerTimer?.cancel()
-    for (const hold of open.holds.values()) {
+    for (const hold of open.holds) {
       hold.timer?.cancel()
       hold.status = 'ended'
     }
-    this.#open.delete(open.key)
+    this.#open.delete(open)
   }
 
   /** Never accepted: nobody is told. */
   #drop(open: OpenTask): void {
     this.#live -= 1
-    for (const hold of open.holds.values()) {
+    for (const hold of open.holds) {
       revokeHolder(this.#context, hold, leaseLost)
       hold.status = 'ended'
       this.#offering.leave(hold)

@@ -19,11 +19,13 @@ export function say(
   signal: Signal,
   onTooLarge?: (error: AetherError) => void,
 ): void {
-  context.relay.signal(to, { ...signal, from: context.relay.inbox }).catch((error: unknown) => {
-    if (onTooLarge && isAetherError(error) && error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE')
-      return onTooLarge(error)
-    context.host.logger.debug('a lease signal was not sent', { kind: signal.kind, tid: signal.tid, error })
-  })
+  context.relay
+    .signal(to, signal.from === undefined ? { ...signal, from: context.relay.inbox } : signal)
+    .catch((error: unknown) => {
+      if (onTooLarge && isAetherError(error) && error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE')
+        return onTooLarge(error)
+      context.host.logger.debug('a lease signal was not sent', { kind: signal.kind, tid: signal.tid, error })
+    })
 }
 
 /** Tells those who listen, if any; they are promised nothing. */

@@ -1,6 +1,8 @@
 import type { Timer } from '../clock.ts'
 import { errorFromShape } from '../error-shape.ts'
 import { AetherError, type ErrorShape } from '../errors.ts'
+import type { Linked, LinkedList } from '../table/linked-list.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { CompleteEvent, Delivery, ReleaseOptions, StatusEvent, TaskMessage } from '../transport.ts'
 import { checkSize } from './check-input.ts'
 import { leaseLost } from './endings.ts'
@@ -40,7 +42,14 @@ interface Renewal {
  * One attempt of one task at its worker. It lives by the worker's own clock: the lease ends `leaseMs` after the last renewal that the caller confirmed was
  * sent, so always before the caller gives the task to another.
  */
-export class LeasedDelivery implements Delivery {
+export class LeasedDelivery implements Delivery, Linked<LeasedDelivery>, TidEntry<LeasedDelivery> {
+  /** Of its task in its workgroup. */
+  readonly key: string
+  tableHash = 0
+  tableNext: LeasedDelivery | undefined
+  list: LinkedList<LeasedDelivery> | undefined
+  older: LeasedDelivery | undefined
+  newer: LeasedDelivery | undefined
   readonly task: TaskMessage
   readonly attempt: number
   /** Inbox of the caller; undefined for a peer that knows none: then there is no lease to lose. */
@@ -67,8 +76,9 @@ export class LeasedDelivery implements Delivery {
   constructor(
     context: LeaseContext,
     owner: DeliveryOwner,
-    given: { readonly task: TaskMessage; readonly offer: Offer },
+    given: { readonly key: string; readonly task: TaskMessage; readonly offer: Offer },
   ) {
+    this.key = given.key
     this.task = given.task
     this.attempt = given.offer.attempt
     this.replyTo = given.offer.replyTo
@@ -100,13 +110,13 @@ export class LeasedDelivery implements Delivery {
   }
 
   /** Goes to the handler: now or, where it was offered before, once the `accept` is out, so that a task that kills its worker leaves a trace. */
-  begin(handler: () => void): void {
+  begin(handler: (delivery: Delivery) => void): void {
     this.#retryTimer?.cancel()
     if (this.replyTo !== undefined && this.sends > 1) return this.#acceptFirst(this.replyTo, handler)
     this.#status = 'running'
     if (this.replyTo === undefined) this.#acceptByTopic()
     else this.#acceptSoon()
-    handler()
+    handler(this)
   }
 
   /** Says again where it stands: its first word may have been lost. */
@@ -253,14 +263,14 @@ export class LeasedDelivery implements Delivery {
     })
   }
 
-  #acceptFirst(replyTo: string, handler: () => void): void {
+  #acceptFirst(replyTo: string, handler: (delivery: Delivery) => void): void {
     this.#status = 'starting'
     const signal = this.#signal({ kind: 'accept', leaseMs: this.#owner.leaseMs })
     this.#context.relay.signal(replyTo, signal).then(
       () => {
         if (this.#status !== 'starting') return
         this.#status = 'running'
-        handler()
+        handler(this)
       },
       (error: unknown) => {
         this.#context.host.logger.debug('a task was not begun: its accept was not sent', {

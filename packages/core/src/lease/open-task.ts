@@ -1,6 +1,8 @@
 import type { Timer } from '../clock.ts'
 import type { ErrorShape } from '../errors.ts'
 import type { CompleteEvent, TaskMessage } from '../transport.ts'
+import type { Linked } from '../table/linked-list.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { OfferWindow } from './offer-window.ts'
 
 /**
@@ -11,7 +13,7 @@ import type { OfferWindow } from './offer-window.ts'
 export type HoldStatus = 'waiting' | 'offered' | 'held' | 'running' | 'ended'
 
 /** One task in one workgroup, as its caller sees it. */
-export interface Hold {
+export interface Hold extends Linked<Hold> {
   readonly open: OpenTask
   readonly workgroup: string
   readonly isNamed: boolean
@@ -53,11 +55,11 @@ export interface Acceptance {
 }
 
 /** A task that this instance sent. It stays until every workgroup that took it is done with it. */
-export interface OpenTask {
-  readonly key: string
+export interface OpenTask extends TidEntry<OpenTask> {
   readonly task: TaskMessage
   readonly named: Hold
-  readonly holds: Map<string, Hold>
+  /** One for each workgroup that took it; the named one comes first. */
+  readonly holds: Hold[]
   /** Inboxes of instances that follow it; made when the first one comes. */
   watchers: Set<string> | undefined
   deadlineTimer: Timer | undefined
@@ -105,11 +107,14 @@ export function newHold(open: OpenTask, workgroup: string, isNamed: boolean): Ho
     window: undefined,
     accepted: undefined,
     lastError: undefined,
+    list: undefined,
+    older: undefined,
+    newer: undefined,
   }
 }
 
 export function newOpenTask(key: string, task: TaskMessage): OpenTask {
-  const holds = new Map<string, Hold>()
+  const holds: Hold[] = []
   const open = {
     key,
     task,
@@ -119,10 +124,13 @@ export function newOpenTask(key: string, task: TaskMessage): OpenTask {
     ttlTimer: undefined,
     lingerTimer: undefined,
     cancelReason: undefined,
+    tableHash: 0,
+    tableNext: undefined,
+    named: undefined,
   } as unknown as OpenTask
   const named = newHold(open, task.workgroup, true)
   ;(open as { named: Hold }).named = named
-  holds.set(task.workgroup, named)
+  holds.push(named)
   return open
 }
 

@@ -1,7 +1,7 @@
 import { abortable, type Channel } from '../app/channel.ts'
 import { checkMs, checkWait } from '../app/check-options.ts'
 import type { Plans } from '../app/plan.ts'
-import { TidTable } from '../app/tid-table.ts'
+import { TidTable } from '../table/tid-table.ts'
 import { Wheel } from '../app/wheel.ts'
 import type { Client } from '../client/client.ts'
 import type { Clock, Timer } from '../clock.ts'

@@ -1,5 +1,5 @@
 import type { PerformOptions, Run } from '../client/run.ts'
-import type { TidEntry } from '../app/tid-table.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { WheelEntry } from '../app/wheel.ts'
 import { optionsInvalid } from '../app/check-options.ts'
 import type { TaskDefinition, TaskInput, TaskOutput, TaskProgress } from '../define/task-definition.ts'

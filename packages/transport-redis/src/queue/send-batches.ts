@@ -98,7 +98,8 @@ export class SendBatches {
   #write(run: Run, task: TaskMessage, leftMs: number | undefined): void {
     const out = this.#writer
       .u8(
-        (task.waitForWorkers ? waits : 0) +
+        // What was accepted once and lost by Redis is not refused now because Redis has forgotten its workers, too.
+        (task.waitForWorkers || run.isConfirmed ? waits : 0) +
           (run.isRepeat ? repeated : 0) +
           (leftMs === undefined ? 0 : mortal),
       )

@@ -42,7 +42,10 @@ async function started(
   const transport = mqtt({ url: server.url, ...login, backoff: { maxMs: 100 }, ...options })
   open.push(transport)
   await transport.start({
-    ...{ union: 'u', client: user, host: 'h', onEvent: () => undefined },
+    union: 'u',
+    client: user,
+    host: 'h',
+    onEvent: () => undefined,
     logger,
   })
   return transport
@@ -86,10 +89,20 @@ async function startGate(port: number): Promise<Gate> {
 
 function task(job: string): TaskMessage {
   return {
-    ...{ route: { ...route, job }, tid: `${job}-1`, workgroup: 'workers', codec: 'json', attempts: 1 },
-    ...{ deadline: Date.now() + 5_000, ttlMs: 0, delayMs: 0, priority: 4, waitForWorkers: true },
-    ...{ client: 'c', host: 'h', body: new TextEncoder().encode('1') },
-  } as TaskMessage
+    route: { ...route, job },
+    tid: `${job}-1`,
+    workgroup: 'workers',
+    body: new TextEncoder().encode('1'),
+    codec: 'json',
+    attempts: 1,
+    deadline: Date.now() + 5_000,
+    ttlMs: 0,
+    delayMs: 0,
+    priority: 4,
+    waitForWorkers: true,
+    client: 'c',
+    host: 'h',
+  }
 }
 
 describe('what the broker refuses', () => {

@@ -9,9 +9,6 @@ import {
 
 const brace = 0x7b
 
-/** Of payloads that are frames. */
-export const framesContentType = 'application/vnd.aether.frames'
-
 export function isFrame({ fields, body }: Parcel): boolean {
   return fields.codec !== undefined && fields.codec !== 'json' && body.length > 0
 }

@@ -198,7 +198,7 @@ export function willOf({ client, host }: { readonly client: string; readonly hos
 
 /** Undefined where the client is offline; throws where it is no page. */
 function readPage(payload: Uint8Array, union: string): Omit<Peer, 'generation'> | undefined {
-  const page: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  const page = parsed(payload)
   if (!isRecord(page)) throw new TypeError('a page of presence is an object')
   if (page['status'] === 'offline') return undefined
   const { workers = [], serves = [], listens = [] } = page
@@ -213,6 +213,15 @@ function readPage(payload: Uint8Array, union: string): Omit<Peer, 'generation'> 
     workers: workers.filter(isWorker),
     serves: serves.filter(isServed),
     listens: listens.filter(isFilter),
+  }
+}
+
+function parsed(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  } catch {
+    // The cause would quote the message.
+    throw new TypeError(`${payload.length} bytes that are no JSON`)
   }
 }
 

@@ -14,9 +14,18 @@ const online: PresenceEvent = {
   codec: 'json',
 }
 const status: StatusEvent = {
-  ...{ action: 'status', route, tid: '1', client: 'w1', host: 'h', status: 'progress', progress: 1, seq: 1 },
-  ...{ attempt: 1, workgroup: 'workers', codec: 'json' },
-} as StatusEvent
+  action: 'status',
+  route,
+  tid: '1',
+  client: 'w1',
+  host: 'h',
+  status: 'progress',
+  progress: 1,
+  seq: 1,
+  attempt: 1,
+  workgroup: 'workers',
+  codec: 'json',
+}
 
 function board(listens: EventFilter[] = []): {
   readonly board: PresenceBoard

@@ -34,10 +34,11 @@ export function readReports(each: WorkspacePackage): readonly TransportReport[] 
   const folder = join(each.folder, '.reports')
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => /^capabilities-.+\.json$/.test(name))
-  return names.sort().map((name) => {
+  const reports = names.map((name) => {
     const report = JSON.parse(readFileSync(join(folder, name), 'utf8')) as CapabilityReport
     // A report that an older suite left names no faults of its cases: it proves none.
     const cases = report.cases.map((each) => ({ ...each, faults: each.faults ?? [] }))
     return { ...report, cases, packagePath: each.path, file: `${each.path}/.reports/${name}` }
   })
+  return reports.sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -19,18 +19,14 @@ const columns: readonly Column[] = [
   ['results', ({ capabilities }) => declared(capabilities.results)],
   ['order', ({ capabilities }) => declared(capabilities.ordering)],
   ['payload', ({ capabilities }) => size(capabilities.maxPayloadBytes)],
-  ['survives', (report) => faults(report).join(', ') || '–'],
+  ['tested with', (report) => faults(report).join('; ') || '–'],
 ]
 
 /** What a reader calls the faults that a test injects, in the order in which they stand in a cell. */
-const words: readonly (readonly [fault: string, words: string])[] = [
-  ['worker-kill', 'worker killed'],
-  ['worker-freeze', 'frozen'],
-  ['worker-cut', 'cut off'],
-  ['link', 'connection lost'],
-  ['link-stall', 'stalled'],
-  ['engine-freeze', 'server frozen'],
-  ['engine-restart', 'restarted'],
+const words: readonly (readonly [what: string, faults: Readonly<Record<string, string>>])[] = [
+  ['worker', { 'worker-kill': 'killed', 'worker-freeze': 'frozen', 'worker-cut': 'cut off' }],
+  ['connection', { link: 'lost', 'link-stall': 'stalled' }],
+  ['server', { 'engine-freeze': 'frozen', 'engine-restart': 'restarted' }],
 ]
 
 /** One line a transport. A column says what is declared; `unproven` sees to it that a declaration without a passed case gets no line. */
@@ -46,8 +42,11 @@ export function renderMatrix(reports: readonly TransportReport[]): string {
 /** Those with which a case passed. */
 function faults({ cases }: TransportReport): readonly string[] {
   const tried = new Set(cases.filter((each) => each.outcome === 'passed').flatMap((each) => each.faults))
-  const known = words.filter(([fault]) => tried.has(fault)).map(([, text]) => text)
-  return [...known, ...[...tried].filter((fault) => !words.some(([name]) => name === fault))]
+  const grouped = words.flatMap(([what, names]) => {
+    const found = Object.entries(names).flatMap(([fault, text]) => (tried.delete(fault) ? [text] : []))
+    return found.length === 0 ? [] : [`${what} ${found.join(', ')}`]
+  })
+  return [...grouped, ...tried]
 }
 
 function size(bytes: number): string {

@@ -75,7 +75,7 @@ describe('the matrix', () => {
     expect(readme).toMatch(/^# Before\n\n<!-- Written/)
     expect(readme).toMatch(/After$/)
     expect(readme).toContain(
-      '| [tcp](packages/transport-tcp) | at least once | native | – | yes | yes | – | yes | yes | yes | 1 MiB | worker killed, connection lost |',
+      '| [tcp](packages/transport-tcp) | at least once | native | – | yes | yes | – | yes | yes | yes | 1 MiB | worker killed; connection lost |',
     )
   })
 
@@ -92,6 +92,7 @@ describe('the matrix', () => {
         name: 'redis-streams',
       },
       'packages/transport-redis/.reports/capabilities-redis-pubsub.json': weak,
+      'packages/transport-tcp/.reports/capabilities-tcp-old.json': { ...sound, name: 'tcp-old' },
     })
     checkMatrix(root, { update: true })
     const lines = readFileSync(join(root, 'README.md'), 'utf8')
@@ -101,6 +102,7 @@ describe('the matrix', () => {
       '[redis-pubsub](packages/transport-redis)',
       '[redis-streams](packages/transport-redis)',
       '[tcp](packages/transport-tcp)',
+      '[tcp-old](packages/transport-tcp)',
     ])
     expect(lines[0]).toContain('| at most once | – |')
   })

@@ -79,7 +79,7 @@ export class PubSubDelivery implements Delivery {
 
   /** It ended without this worker. */
   revoke(error: ErrorShape): void {
-    if (this.#reason !== undefined) return
+    if (this.#reason !== undefined || this.#onRevoke === settled) return
     const handler = this.#onRevoke
     this.#reason = errorFromShape(error)
     this.#onRevoke = undefined
@@ -94,18 +94,22 @@ export class PubSubDelivery implements Delivery {
 
   /** The transport closes: nobody is called any more. */
   abandon(): void {
+    if (this.#onRevoke === settled) return
     this.#reason ??= leaseLost('the transport was closed')
     this.#onRevoke = undefined
   }
 
   #settle(): void {
-    this.#reason = leaseLost('it was settled before')
     this.#onRevoke = settled
   }
 
   #mustHold(): void {
     const reason = this.#reason
-    if (reason === undefined) return
+    if (reason === undefined) {
+      // Made only where it is thrown: an error costs more than a task.
+      if (this.#onRevoke === settled) throw leaseLost('it was settled before')
+      return
+    }
     throw reason.code === 'ERR_AETHER_LEASE_LOST' ? reason : leaseLost(reason.message)
   }
 }

@@ -92,7 +92,8 @@ describe('who is there', () => {
     for (const task of after) await caller.transport.send(task)
     worker.link.heal()
     await until(() => deliveries.length === 5)
-    for (const delivery of deliveries) await delivery.ack(completeOf(delivery))
+    // It may have heard meanwhile that it has lost the first three.
+    for (const delivery of deliveries) await delivery.ack(completeOf(delivery)).catch(() => undefined)
     await until(() => after.every(({ tid }) => caller.completions(tid).length === 1))
     expect(caller.events).toHaveLength(5)
     for (const { tid } of after) expect(caller.completions(tid)).toMatchObject([{ status: 'succeed' }])

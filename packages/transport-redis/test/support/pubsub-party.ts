@@ -74,7 +74,7 @@ export async function join(hub: LinkHub, settings: Partial<PubSubSettings> = {})
       maxPayloadBytes: 1_000_000,
       maxQueued: 1_000,
       maxOpen: 10_000,
-      heartbeatMs: 50,
+      heartbeatMs: 150,
       queryMs: 60,
       maxHeld: 100,
       maxRecent: 100,

@@ -275,8 +275,9 @@ describe('credentials', () => {
     expect(await caller.perform(echo, 1)).toBe(1)
     await grant('another')
     await changing.restart()
-    await until(() => transport.state.status === 'reconnecting' && transport.state.attempt > 1)
-    expect(transport.state).toMatchObject({ error: { code: 'ERR_AETHER_TOKEN_REFUSED' } })
+    const refused = (): boolean =>
+      transport.state.status === 'reconnecting' && transport.state.error.code === 'ERR_AETHER_TOKEN_REFUSED'
+    await until(refused, { what: () => JSON.stringify(transport.state) })
     expect(logger.warnings().filter(({ message }) => /lost/.test(message))).toHaveLength(1)
     expect(await caller.perform(echo, 2).settle()).toMatchObject({
       status: 'failed',

@@ -16,7 +16,7 @@ export type PresenceWorkerMessage =
 const { union, name, mqtt: options } = JSON.parse(process.argv[2] ?? '') as PresenceWorkerOptions
 const say = (message: PresenceWorkerMessage): void => void process.send?.(message)
 
-const render = defineTask({ job: 'video', task: 'render', leaseMs: 2_000 })
+const render = defineTask({ job: 'video', task: 'render', leaseMs: 4_000 })
 const aether = createAether({ union, name, transport: mqtt(options) })
 // Signs of life far apart: who is found to be gone was not found so by its silence.
 const worker = aether.worker({ name, concurrency: 16, presenceMs: 60_000 })

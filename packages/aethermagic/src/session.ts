@@ -138,11 +138,12 @@ export class Session {
       // From before the start, so that no change is missed. It ends with the application, and rejects never.
       void this.#watch(aether)
       await aether.start()
-      if (aether.state.status === 'failed') throw aether.state.error
+      // Before anybody else may use it: whoever performs finds the workers of this connection at work.
+      await this.#beginAll(aether)
       if (this.#isClosed()) throw closedError(this.#host.channel)
+      if (aether.state.status === 'failed') throw aether.state.error
       this.#state = { status: 'ready', aether }
       this.#host.logger.info('connected', { channel: this.#host.channel })
-      await this.#beginAll(aether)
       return aether
     } catch (error) {
       if (this.#isClosed()) throw closedError(this.#host.channel)

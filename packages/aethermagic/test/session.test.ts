@@ -96,6 +96,42 @@ describe('idle', () => {
     await until('done', () => done.length === 1)
   })
 
+  it('is at work before anybody uses its connection', async () => {
+    const hub = createMemoryHub()
+    let open: () => void = () => {}
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    let [made, asked] = [0, 0]
+    const slow = (): Transport => {
+      made += 1
+      const real = flaky(hub.transport(), made === 1 ? unreachable : undefined).transport
+      return new Proxy(real, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key, target)
+          if (key !== 'consume' || typeof value !== 'function') return value
+          return (...args: unknown[]) => {
+            asked += 1
+            return opened.then(() => value(...args) as unknown)
+          }
+        },
+      })
+    }
+    const aether = new AetherMagic({ transport: slow })
+    closers.push(
+      () => aether.close({ signal: AbortSignal.abort() }),
+      () => hub.close(),
+    )
+    const done: unknown[] = []
+    await new AetherTask({ ...names, aether, on_perform: (_task, data) => done.push(data) }).idle()
+    const connecting = aether.connect()
+    const performing = new AetherTask({ ...names, aether }).perform('now')
+    await until('asked for tasks', () => asked === 1)
+    expect(aether.connected).toBe(false)
+    open()
+    await connecting
+    await performing
+    await until('done', () => done.length === 1)
+  })
+
   it('rejects with what is refused, and is forgotten then', async () => {
     const { aether, other } = setUp([refused])
     const task = new AetherTask({ ...names, aether, on_perform: () => 1 })

@@ -138,10 +138,10 @@ export class Acceptor implements DeliveryHost {
   }
 
   report(delivery: PubSubDelivery, event: StatusEvent): Promise<unknown> {
+    const batch = this.#host.outbox.to(delivery.book.channel, event.body?.length)
+    writeEvent(batch.writer, delivery.call, event)
     this.#host.announce(event)
-    return this.#sayTwice(delivery.book, event.body?.length, ({ writer }) =>
-      writeEvent(writer, delivery.call, event),
-    )
+    return batch.done
   }
 
   complete(delivery: PubSubDelivery, event: CompleteEvent): Promise<unknown> {
@@ -251,26 +251,9 @@ export class Acceptor implements DeliveryHost {
     const { book, call } = delivery
     this.#end(delivery)
     this.#remember(book, call, word)
-    return this.#sayTwice(book, word.kind === 'complete' ? word.event.body?.length : 0, (batch) =>
-      this.#say(batch, call, word),
-    )
-  }
-
-  /**
-   * Says it, and once more where the connection ended meanwhile: callers count what they hear. Where that ended too, a status is lost, which is no failure of the task, and a last word
-   * is kept to be asked for.
-   */
-  #sayTwice(book: CallerBook, bytes: number | undefined, say: (batch: Batch) => void): Promise<unknown> {
-    const batch = this.#host.outbox.to(book.channel, bytes)
-    say(batch)
-    return batch.done.catch(async (error: unknown) => {
-      if (!isLost(error) || this.#isClosed) throw error
-      const again = this.#host.outbox.to(book.channel, bytes)
-      say(again)
-      await again.done.catch((second: unknown) => {
-        if (!isLost(second)) throw second
-      })
-    })
+    const batch = this.#host.outbox.to(book.channel, word.kind === 'complete' ? word.event.body?.length : 0)
+    this.#say(batch, call, word)
+    return batch.done
   }
 
   #refuse(delivery: PubSubDelivery): void {
@@ -339,10 +322,6 @@ export class Acceptor implements DeliveryHost {
     pool?.members.delete(consumer)
     if (pool?.members.size === 0) this.#pools.delete(pool.id)
   }
-}
-
-function isLost(error: unknown): boolean {
-  return isAetherError(error) && error.code === 'ERR_AETHER_TRANSPORT_LOST'
 }
 
 function sayAbout({ writer }: Pick<Batch, 'writer'>, kind: number, call: number): void {

@@ -168,7 +168,7 @@ export class Caller implements HoldOwner {
   /** Asks a worker what became of everything it has: something that was said may be lost. */
   inquire(peer: Peer): void {
     if (peer.calls.size === 0) return
-    const { writer } = this.#host.outbox.to(peer.channel)
+    const { writer } = this.#host.outbox.call(peer.channel)
     const start = writer.begin(Kind.ask)
     writer.u32(peer.calls.size)
     for (const call of peer.calls.keys()) writer.u32(call)
@@ -319,7 +319,7 @@ export class Caller implements HoldOwner {
     hold.status = 'sending'
     seat.take()
     peer.calls.set(hold.call, hold)
-    const batch = this.#host.outbox.to(peer.channel, task.body.length)
+    const batch = this.#host.outbox.call(peer.channel, task.body.length)
     writeTask(
       batch.writer,
       task,
@@ -433,7 +433,7 @@ export class Caller implements HoldOwner {
 
   #revoke({ seat, call, status }: Hold, { code, message }: ErrorShape): void {
     if (seat === undefined || status === 'ended') return
-    const { writer } = this.#host.outbox.to(seat.peer.channel)
+    const { writer } = this.#host.outbox.call(seat.peer.channel)
     const start = writer.begin(Kind.revoke)
     writer.u32(call)
     writer.text(code)

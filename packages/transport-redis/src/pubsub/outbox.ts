@@ -34,6 +34,11 @@ export class Batch {
     writeHead(this.writer, from)
   }
 
+  /** Nobody must know exactly whether it left: then it may be said twice. */
+  get isRepeatable(): boolean {
+    return this.#passengers === undefined
+  }
+
   board(passenger: Passenger, call: number): void {
     ;(this.#passengers ??= []).push(passenger)
     this.#calls.push(call)
@@ -54,11 +59,15 @@ export class Batch {
   }
 }
 
-/** Everything that this instance says: what is said to one channel in one turn of the loop leaves as one message, in order. */
+/**
+ * Everything that this instance says: what is said to one channel in one turn of the loop leaves as one message, in order. What was under way when the connection
+ * ended is said once more, as all but tasks may come twice; when that ends too, it is lost.
+ */
 export class Outbox {
   readonly #link: RedisLink
   readonly #from: string
   readonly #open = new Map<string, Batch>()
+  readonly #calls = new Map<string, Batch>()
   readonly #leaving = new Set<Promise<void>>()
   #turn: NodeJS.Immediate | undefined
 
@@ -69,14 +78,23 @@ export class Outbox {
 
   /** The batch that leaves to `channel` at the end of this turn, and has room for a frame of about so many bytes. */
   to(channel: string, bytes: number = 0): Batch {
-    let batch = this.#open.get(channel)
+    return this.#batch(this.#open, channel, bytes)
+  }
+
+  /** As `to`, for tasks and what must stay in order with them. */
+  call(channel: string, bytes: number = 0): Batch {
+    return this.#batch(this.#calls, channel, bytes)
+  }
+
+  #batch(open: Map<string, Batch>, channel: string, bytes: number): Batch {
+    let batch = open.get(channel)
     if (batch !== undefined) {
       if (batch.writer.length + bytes < fullBytes) return batch
-      this.#open.delete(channel)
+      open.delete(channel)
       this.#send(channel, batch)
     }
     batch = new Batch(this.#from)
-    this.#open.set(channel, batch)
+    open.set(channel, batch)
     this.#turn ??= setImmediate(() => this.flush())
     return batch
   }
@@ -84,8 +102,10 @@ export class Outbox {
   flush(): void {
     if (this.#turn !== undefined) clearImmediate(this.#turn)
     this.#turn = undefined
-    for (const [channel, batch] of this.#open) this.#send(channel, batch)
-    this.#open.clear()
+    for (const open of [this.#calls, this.#open]) {
+      for (const [channel, batch] of open) this.#send(channel, batch)
+      open.clear()
+    }
   }
 
   /** Resolves when all that was said has left, or failed to. */
@@ -95,13 +115,22 @@ export class Outbox {
   }
 
   #send(channel: string, batch: Batch): void {
-    const leaving = this.#link.publish(channel, batch.writer.finish()).then(
-      (receivers) => batch.left(this.#link.isCluster ? undefined : receivers),
-      (error: unknown) => batch.failed(asError(error)),
-    )
+    const message = batch.writer.finish()
+    const left = (receivers: number): void => batch.left(this.#link.isCluster ? undefined : receivers)
+    const leaving = this.#link.publish(channel, message).then(left, async (error: unknown) => {
+      if (!isLost(error) || !batch.isRepeatable) return batch.failed(asError(error))
+      await this.#link.publish(channel, message).then(left, (second: unknown) => {
+        if (isLost(second)) batch.left(undefined)
+        else batch.failed(asError(second))
+      })
+    })
     this.#leaving.add(leaving)
     void leaving.finally(() => this.#leaving.delete(leaving))
   }
+}
+
+function isLost(error: unknown): boolean {
+  return isAetherError(error) && error.code === 'ERR_AETHER_TRANSPORT_LOST'
 }
 
 function asError(error: unknown): AetherError {

@@ -335,6 +335,38 @@ describe('what is lost on the way', () => {
     expect(deliveries).toHaveLength(1)
   })
 
+  it('what a worker says is said again when its connection ended, also where caller and worker are one', async () => {
+    const both = await party({ heartbeatMs: 5_000 })
+    const deliveries = await both.consume()
+    const task = taskOf()
+    await both.transport.send(task)
+    await until(() => deliveries.length === 1)
+    const cut = new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut off', { retryable: true })
+    let losses = 0
+    both.link.refuse = () => {
+      losses += 1
+      return losses % 2 === 1 ? cut : undefined
+    }
+    const [delivery] = deliveries
+    if (delivery === undefined) throw new Error('no delivery')
+    const { route: at, tid } = task
+    const base = {
+      route: at,
+      tid,
+      client: 'w',
+      host: 'h',
+      attempt: 1,
+      workgroup: 'workers',
+      codec: 'json',
+    } as const
+    await delivery.report({ ...base, action: 'status', status: 'progress', progress: 5, seq: 1 })
+    await delivery.ack(completeOf(delivery))
+    await until(() => both.completions(task.tid).length === 1)
+    expect(both.events.map(({ action }) => action)).toEqual(['status', 'complete'])
+    expect(losses).toBeGreaterThanOrEqual(4)
+    both.link.refuse = undefined
+  })
+
   it('a send that the server refuses is refused, and its worker has the room again', async () => {
     const caller = await party()
     const worker = await party()

@@ -4,7 +4,7 @@ import { isName } from '../topic/names.ts'
 import type { RouteCache } from '../topic/route-cache.ts'
 import { routeKey } from '../topic/topic.ts'
 import { invalidEnvelope } from './envelope-errors.ts'
-import type { EnvelopeFields, Parcel } from './envelope.ts'
+import type { EnvelopeFields, Parcel, Writable } from './envelope.ts'
 import { eventFromParcel, eventToParcel } from './event-envelope.ts'
 
 const kinds: Readonly<Record<SignalKind, true>> = {
@@ -27,15 +27,14 @@ const kinds: Readonly<Record<SignalKind, true>> = {
   over: true,
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
 /** A signal of the lease layer; one that carries an event is that event's envelope with a few fields more. */
 export function signalToParcel(signal: Signal): Parcel {
   const { kind, event } = signal
   // Field by field: several signals belong to each task, and spreads would cost more than all the rest.
   const parcel = event && eventToParcel(event)
+  // The fields of an event were made for it alone: a few more find room there.
   const fields: Writable<EnvelopeFields> = parcel
-    ? { ...parcel.fields }
+    ? parcel.fields
     : { action: 'lease', status: kind, progress: 0, host: '', client: '' }
   fields.signal = kind
   fields.route = routeKey(signal.route)

@@ -1,7 +1,8 @@
 import { errorFromShape } from '../error-shape.ts'
 import { AetherError, type ErrorShape } from '../errors.ts'
 import { TidTable } from '../table/tid-table.ts'
-import type { CompleteEvent, Receipt, TaskMessage, WaitOptions } from '../transport.ts'
+import { matchesRoute } from '../topic/topic.ts'
+import type { CompleteEvent, Receipt, Route, TaskMessage, WaitOptions } from '../transport.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { answer, refuse, revokeHolder } from './caller-answers.ts'
 import {
@@ -144,6 +145,14 @@ export class Caller {
   /** There is a new connection. */
   back(): void {
     for (const { holds } of this.#open.entries()) for (const hold of holds) this.#offering.again(hold)
+  }
+
+  /** Somebody consumes a route, whose levels may be `+`. */
+  served(route: Route, workgroup: string): void {
+    for (const { holds, task } of this.#open.entries()) {
+      if (!matchesRoute(route, task.route)) continue
+      for (const hold of holds) if (hold.workgroup === workgroup) this.#offering.served(hold)
+    }
   }
 
   close(): void {
@@ -307,7 +316,9 @@ export class Caller {
     if (signal.event?.action !== 'complete') return
     this.#offering.answered(hold)
     hold.begun = hold.attempt
-    const complete = { ...signal.event, attempt: hold.attempt, workgroup: hold.workgroup }
+    const { event } = signal
+    const isOwn = event.attempt === hold.attempt && event.workgroup === hold.workgroup
+    const complete = isOwn ? event : { ...event, attempt: hold.attempt, workgroup: hold.workgroup }
     const accepted = { kind: 'complete', attempt: hold.attempt, from: signal.from } as const
     if (signal.deadLetter === true) this.#bury(hold, 'rejected', complete.error)
     this.#settle(hold, complete, accepted)

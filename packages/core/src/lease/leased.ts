@@ -131,7 +131,14 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
     this.#sides = { context, caller, acceptor: new Acceptor(context), inquiries: new Inquiries(context) }
     const { union, client, host: machine, logger } = host
     await this.#relay.start(
-      { union, client, host: machine, logger, onSignal: (signal) => this.#hear(signal) },
+      {
+        union,
+        client,
+        host: machine,
+        logger,
+        onSignal: (signal) => this.#hear(signal),
+        onServed: (route, workgroup) => caller.served(route, workgroup),
+      },
       options,
     )
     // It ends with the relay, and what it calls does not throw.

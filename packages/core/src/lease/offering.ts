@@ -4,7 +4,7 @@ import { AnswerTimes } from './answer-times.ts'
 import type { LeaseContext } from './lease-context.ts'
 import { OfferWindow } from './offer-window.ts'
 import type { Hold } from './open-task.ts'
-import type { SendOutcome } from './relay.ts'
+import type { Offer, SendOutcome } from './relay.ts'
 
 /** Nobody waits for observers: a workgroup that answers nothing to so many offers has gone. */
 const mostObserverSends = 5
@@ -58,13 +58,12 @@ export class Offering {
     hold.offeredAt = settings.clock.monotonic()
     hold.timer?.cancel()
     hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
-    // Who took it before may have died of it without a word.
-    const sends = hold.offers > 1 && { sends: hold.offers }
-    const offer = { attempt: hold.attempt, replyTo: relay.inbox, ...sends }
-    // Observers take their copy of the first one; after that each workgroup is served for itself.
     hold.sentAt = Infinity
+    hold.foundNobody = false
     try {
-      return await relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
+      const outcome = await relay.send(hold.open.task, offerOf(hold, relay.inbox, isFirst), options)
+      hold.foundNobody = outcome === 'nobody'
+      return outcome
     } finally {
       hold.sentAt = settings.clock.monotonic()
     }
@@ -74,6 +73,13 @@ export class Offering {
   again(hold: Hold): void {
     const { clock, resendMs } = this.#context.settings
     if (hold.status !== 'offered' || clock.monotonic() - hold.sentAt < resendMs / 4) return
+    this.leave(hold)
+    this.enter(hold)
+  }
+
+  /** Somebody is subscribed by now: what went nowhere is offered at once. What may be on its way is not, or two would begin it. */
+  served(hold: Hold): void {
+    if (hold.status !== 'offered' || !hold.foundNobody) return
     this.leave(hold)
     this.enter(hold)
   }
@@ -149,6 +155,16 @@ export class Offering {
 export function foundNobody(hold: Hold, outcome: SendOutcome): boolean {
   const isUntouched = hold.isNamed && hold.status === 'offered' && hold.attempt === 1 && hold.sends === 1
   return outcome === 'nobody' && isUntouched && !hold.open.task.waitForWorkers
+}
+
+/** Observers take their copy of the first one; after that each workgroup is served for itself. */
+function offerOf({ attempt, workgroup, offers }: Hold, replyTo: string, isFirst: boolean): Offer {
+  // Who took it before may have died of it without a word.
+  if (offers > 1)
+    return isFirst
+      ? { attempt, replyTo, sends: offers }
+      : { attempt, replyTo, only: workgroup, sends: offers }
+  return isFirst ? { attempt, replyTo } : { attempt, replyTo, only: workgroup }
 }
 
 function windowKey({ open, workgroup }: Hold): string {

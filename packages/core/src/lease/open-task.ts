@@ -33,6 +33,8 @@ export interface Hold extends Linked<Hold> {
   offeredAt: number
   /** When the last offer was out; Infinity: it is not yet. */
   sentAt: number
+  /** The engine knew that nobody was subscribed when it was last offered. */
+  foundNobody: boolean
   /** Highest `seq` of the statuses of this attempt. */
   seq: number
   /** The number of the last status that the caller was told; the same, unless a peer that counts nothing spoke. */
@@ -99,6 +101,7 @@ export function newHold(open: OpenTask, workgroup: string, isNamed: boolean): Ho
     refusals: 0,
     offeredAt: 0,
     sentAt: 0,
+    foundNobody: false,
     seq: 0,
     told: 0,
     holder: undefined,

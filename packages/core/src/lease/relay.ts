@@ -87,6 +87,8 @@ export interface RelayHost {
    * as signals with attempt 0 and no `from`.
    */
   readonly onSignal: (signal: Signal) => void
+  /** A relay that can know tells when somebody begins to consume a route (whose levels may be `+`) for a workgroup: what found nobody is offered at once. */
+  readonly onServed?: (route: Route, workgroup: string) => void
 }
 
 /** `nobody`: the engine knows that no worker is subscribed. `sent`: it is on its way, as far as can be known. */

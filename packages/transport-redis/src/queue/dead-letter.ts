@@ -1,7 +1,6 @@
 import type { CompleteEvent, Route, TaskMessage } from '@aether/core'
-import { ByteReader } from './byte-reader.ts'
 import { readEvent } from './event-frame.ts'
-import { readEntryHead, readTask } from './task-frame.ts'
+import { readTask } from './task-frame.ts'
 
 /** A task that was given up, or ended so by its worker. */
 export interface QueueDeadLetter {
@@ -23,8 +22,7 @@ export function deadLetterOf(route: Route, id: string, fields: readonly Buffer[]
   }
   const text = (name: string): string => found.get(name)?.toString() ?? ''
   const at = { union: route.union, job: route.job, task: route.task, context: text('context') }
-  const reader = new ByteReader(found.get('task') ?? Buffer.alloc(0))
-  const task = readTask(reader, readEntryHead(reader), at, 0)
+  const task = readTask(found.get('task') ?? Buffer.alloc(0), at, 0)
   const end = readEvent(found.get('end') ?? Buffer.alloc(0), at, text('tid')) as CompleteEvent
   return { id, task, workgroup: text('workgroup'), end }
 }

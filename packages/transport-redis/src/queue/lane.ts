@@ -99,8 +99,8 @@ export class Lane implements TurnMember {
   discard(place: Place, id: string, attempt: number): void {
     const { seat, route } = place
     const input = new ByteWriter().u16(1).u32(1)
-    input.text(route.context).text(seat.workgroup).text(seat.name).u48(seat.leaseMs)
-    input.u8(WorkKind.discard).u8(0).u16(0).short(id).u32(attempt).text('').u48(0).u32(1).u32(0)
+    input.text(route.context).text(seat.workgroup).text(seat.name).u48(seat.leaseMs).u32(1).short(id)
+    input.text('').u8(WorkKind.discard).u8(0).u16(0).u32(0).u32(attempt).u48(0).u32(1).u32(0)
     this.run(this.#host.scripts.work, input.take()).catch((error: unknown) => {
       this.#host.logger.debug('a foreign entry could not be thrown out', { error })
     })

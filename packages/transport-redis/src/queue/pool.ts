@@ -11,7 +11,7 @@ export class Pool {
   }
 
   get isEmpty(): boolean {
-    return this.#seats.size === 0
+    return this.#seats.size === 0 && this.#used === 0
   }
 
   get free(): number {

@@ -33,6 +33,7 @@ import { abortable } from './abortable.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { Caller, type CallerHost } from './caller.ts'
 import { checkBody, checkConsume, checkFilter } from './check-input.ts'
+import { checkPersistence } from './check-persistence.ts'
 import { deadLetterOf, type QueueDeadLetter } from './dead-letter.ts'
 import { readEvent, writeEvent } from './event-frame.ts'
 import { readInbox } from './inbox.ts'
@@ -129,6 +130,8 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
     this.#inbox = await this.link.subscribe(inboxChannel(this.settings.prefix, this.instance), (message) =>
       this.#onMessage(message),
     )
+    // Rejects for nothing, and nobody waits for what it finds.
+    void checkPersistence(this.link, this.logger)
   }
 
   /** One promise a task, while there is no signal. */

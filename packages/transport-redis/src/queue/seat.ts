@@ -15,16 +15,17 @@ import { QueueDelivery } from './queue-delivery.ts'
 import { leaseLost } from './queue-errors.ts'
 import type { QueueHost } from './queue-host.ts'
 import { limits } from './queue-settings.ts'
-import { readEntryHead, readTask } from './task-frame.ts'
+import { readTask } from './task-frame.ts'
 import type { TurnMember } from './turns.ts'
 
 /** One context on which a consumer holds tasks; in a call of `work` it is named once. */
 export interface Place {
   readonly seat: Seat
   readonly route: Route
-  /** In which call it was named last, and under which number. */
+  /** In which call it was named last, under which number, and the ids that are spoken of there. */
   call: number
   index: number
+  ids: string[]
 }
 
 /**
@@ -212,7 +213,7 @@ export class Seat implements Consumer, TurnMember {
     const taken: QueueDelivery[] = []
     let count = 0
     for (; !reader.isAtEnd; count++) {
-      const id = reader.short()
+      const id = reader.text()
       const attempt = reader.u32()
       const place = this.#place(reader.text())
       const entry = reader.view(reader.u32())
@@ -243,9 +244,7 @@ export class Seat implements Consumer, TurnMember {
     aheadMs: number,
   ): QueueDelivery | undefined {
     try {
-      const reader = new ByteReader(entry)
-      const head = readEntryHead(reader)
-      const task = readTask(reader, head, place.route, aheadMs)
+      const task = readTask(entry, place.route, aheadMs)
       return new QueueDelivery(this.#host, place, id, attempt, task)
     } catch (error) {
       this.#host.onForeign(`the queue of ${this.lane.name}`, error)
@@ -273,6 +272,7 @@ export class Seat implements Consumer, TurnMember {
         route: context === route.context ? route : routeIn(route, context),
         call: 0,
         index: 0,
+        ids: [],
       }
       this.#places.set(context, place)
     }

@@ -109,7 +109,6 @@ export class SendBatches {
       .u48(leftMs ?? 0)
       .u48(Math.ceil(task.delayMs))
       .u48(Math.ceil(task.ttlMs))
-      .u32(task.attempts)
     const at = out.open32()
     writeTask(out, task)
     out.close32(at)

@@ -1,11 +1,16 @@
 import type { Route, TaskMessage } from '@aether/core'
-import type { ByteReader } from './byte-reader.ts'
+import { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { codecByte, codecName } from './codec-byte.ts'
 
-/** Writes what workers get of a task beside what the scripts themselves read: see `send`. */
+/** At the end of an entry, written by the script `send`: when the task ends by the server's clock, 0 for never. */
+const TIME_BYTES = 6
+
+/** Writes what workers get of a task. The scripts read its beginning: tid and attempts. */
 export function writeTask(out: ByteWriter, task: TaskMessage): void {
   out
+    .text(task.tid)
+    .u32(task.attempts)
     .u8(codecByte(task.codec))
     .u8(task.waitForWorkers ? 1 : 0)
     .u48(Math.ceil(task.ttlMs))
@@ -17,20 +22,12 @@ export function writeTask(out: ByteWriter, task: TaskMessage): void {
     .bytes(task.body)
 }
 
-export interface EntryHead {
-  readonly tid: string
-  /** By the server's clock; 0: none. */
-  readonly endsAt: number
-  readonly attempts: number
-}
-
-/** Reads what the script put before a task's frame. */
-export function readEntryHead(reader: ByteReader): EntryHead {
-  return { tid: reader.text(), endsAt: reader.u48(), attempts: reader.u32() }
-}
-
-/** Reads the rest of an entry. `aheadMs` is what this machine's clock is ahead of the server's. Throws where it is none of ours. */
-export function readTask(reader: ByteReader, head: EntryHead, route: Route, aheadMs: number): TaskMessage {
+/** Reads an entry. `aheadMs` is what this machine's clock is ahead of the server's. Throws where it is none of ours. */
+export function readTask(entry: Buffer, route: Route, aheadMs: number): TaskMessage {
+  const timeAt = entry.length - TIME_BYTES
+  const reader = new ByteReader(entry, 0, timeAt)
+  const tid = reader.text()
+  const attempts = reader.u32()
   const codec = codecName(reader.u8())
   const waitForWorkers = reader.u8() === 1
   const ttlMs = reader.u48()
@@ -39,14 +36,15 @@ export function readTask(reader: ByteReader, head: EntryHead, route: Route, ahea
   const client = reader.text()
   const host = reader.text()
   const headers = reader.long()
+  const endsAt = entry.readUIntBE(timeAt, TIME_BYTES)
   const task = {
     route,
-    tid: head.tid,
+    tid,
     workgroup,
     body: reader.body(),
     codec,
-    attempts: head.attempts,
-    deadline: head.endsAt === 0 ? Number.POSITIVE_INFINITY : head.endsAt + aheadMs,
+    attempts,
+    deadline: endsAt === 0 ? Number.POSITIVE_INFINITY : endsAt + aheadMs,
     ttlMs,
     delayMs,
     priority: 4,

@@ -84,17 +84,24 @@ export class WorkBatches {
   #pack(items: readonly WorkItem[]): Buffer {
     const call = ++this.#calls
     const places: Place[] = []
+    const which: number[] = []
     for (const { delivery } of items) {
       const { place } = delivery
-      if (place.call === call) continue
-      place.call = call
-      place.index = places.length
-      places.push(place)
+      if (place.call !== call) {
+        place.call = call
+        place.index = places.length
+        place.ids = []
+        places.push(place)
+      }
+      which.push(place.ids.push(delivery.id) - 1)
     }
     const out = this.#writer.u16(places.length).u32(items.length)
-    for (const { route, seat } of places)
-      out.text(route.context).text(seat.workgroup).text(seat.name).u48(seat.leaseMs)
-    for (const item of items) item.write(out, item.delivery.place.index)
+    for (const { route, seat, ids } of places) {
+      out.text(route.context).text(seat.workgroup).text(seat.name).u48(seat.leaseMs).u32(ids.length)
+      for (const id of ids) out.short(id)
+    }
+    for (const { delivery } of items) out.text(delivery.task.tid)
+    for (const [index, item] of items.entries()) item.write(out, item.delivery.place.index, which[index] ?? 0)
     return out.take()
   }
 

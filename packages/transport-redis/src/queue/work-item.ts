@@ -37,16 +37,15 @@ export class WorkItem {
     })
   }
 
-  /** As the script `work` reads it; `seat` is the number of its place in this call. */
-  write(out: ByteWriter, seat: number): void {
+  /** As the script `work` reads it: `seat` is the number of its place in this call, `which` that of its id there. */
+  write(out: ByteWriter, seat: number, which: number): void {
     const { delivery } = this
     out
       .u8(this.kind)
       .u8((this.isFlagged ? flagged : 0) + (this.isRepeat ? repeated : 0))
       .u16(seat)
-      .short(delivery.id)
+      .u32(which)
       .u32(delivery.attempt)
-      .text(delivery.task.tid)
       .u48(this.number)
       .u32(delivery.task.attempts)
     const at = out.open32()

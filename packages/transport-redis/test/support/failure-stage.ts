@@ -77,8 +77,10 @@ export async function openInstance(name: string, options: RedisOptions): Promise
   const states: TransportState[] = []
   const at =
     (level: keyof Logger) =>
-    (message: string, fields?: object): void =>
-      void log.push({ level, message, fields })
+    (message: string, fields?: object): void => {
+      // That the servers of these tests keep nothing is no finding.
+      if (!message.includes('append-only file')) log.push({ level, message, fields })
+    }
   const logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   const aether = createAether({ union: 'failures', name, transport, logger })
   void (async () => {

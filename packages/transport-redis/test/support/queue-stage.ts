@@ -159,8 +159,10 @@ async function startPeer(
   const log: { level: string; message: string }[] = []
   const say =
     (level: string) =>
-    (message: string): void =>
-      void log.push({ level, message })
+    (message: string): void => {
+      // That the servers of these tests keep nothing is no finding.
+      if (!message.includes('append-only file')) log.push({ level, message })
+    }
   const logger: Logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
   await transport.start({
     union: 'of-this-peer',

@@ -23,7 +23,7 @@ local function retire(ctx, group)
     elseif record and has_line(record.open, group) then
       if leave_entry(record, group) then
         queue_delete(ctx, { row.id })
-        call('ZREM', base .. '/due', 'd' .. tid, 'q' .. tid)
+        forget_times(tid)
       end
       save_record(tid, record)
     end

@@ -8,6 +8,11 @@ local function again_key(ctx, group)
   return base .. '/again/' .. ctx .. '/' .. group
 end
 
+local function forget_times(tid)
+  call('ZREM', base .. '/due', tid)
+  call('ZREM', base .. '/expiring', tid)
+end
+
 -- Keeps a task with the dead letters, of which the oldest go first.
 local function bury(ctx, group, id, tid, event)
   if max_dead == 0 then return end
@@ -44,7 +49,7 @@ local function exhaust(ctx, group, id, tid, record, event)
   if record.state == 'L' and record.named == group then complete(tid, record, event) end
   if leave_entry(record, group) then
     queue_delete(ctx, { id })
-    call('ZREM', base .. '/due', 'd' .. tid, 'q' .. tid)
+    forget_times(tid)
   end
   save_record(tid, record)
 end
@@ -67,7 +72,7 @@ local function end_task(tid, record, status, reason, said)
     end
     queue_delete(ctx, { id })
   end
-  call('ZREM', base .. '/due', 'd' .. tid, 'q' .. tid)
+  forget_times(tid)
   if record.state == 'L' then
     local event = ended_event(status, reason, attempt, record.named, said)
     complete(tid, record, event)

@@ -15,8 +15,11 @@ end
 local function tell_one(instance, tid, event)
   local box = box_of(instance)
   local size = #box
-  box[size + 1] = pack('>BI4I2c0', 2, #tid + 2 + #event, #tid, tid)
-  box[size + 2] = event
+  box[size + 1] = '\\2'
+  box[size + 2] = size4(#tid + 2 + #event)
+  box[size + 3] = size2(#tid)
+  box[size + 4] = tid
+  box[size + 5] = event
 end
 
 -- An event for everyone who follows a task.

@@ -15,6 +15,27 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- Lengths as bytes: the same ones come again and again, and each text that is made costs a look at its bytes.
+local sizes_of_two, sizes_of_four = {}, {}
+
+local function size2(length)
+  local bytes = sizes_of_two[length]
+  if not bytes then
+    bytes = pack('>I2', length)
+    sizes_of_two[length] = bytes
+  end
+  return bytes
+end
+
+local function size4(length)
+  local bytes = sizes_of_four[length]
+  if not bytes then
+    bytes = pack('>I4', length)
+    sizes_of_four[length] = bytes
+  end
+  return bytes
+end
+
 -- Runs a command with many members, so many at a time as Lua can pass.
 local function each_chunk(head, members)
   local size, count = 1000, #head

@@ -3,19 +3,31 @@
  * instances that want to know, who ended it in which workgroup at which attempt, and the completion once there is one.
  */
 export const records = `
-local record_format = '>c1I1c0I2c0I2c0I2c0I2c0I2c0I4c0'
+local record_format = '>c1I2c0I2c0I2c0I2c0I2c0I1c0'
 
 local function task_key(tid)
   return base .. '/task/' .. tid
 end
 
-local function packed_record(state, id, ctx, named, open, callers, over, rest)
-  return pack(record_format, state, #id, id, #ctx, ctx, #named, named, #open, open, #callers, callers, #over, over, #rest, rest)
+-- All but its last field and the completion, which alone differ from task to task: what was made last is most likely wanted again.
+local made = {}
+
+local function record_head(state, ctx, named, open, callers, over)
+  if made.state ~= state or made.over ~= over or made.callers ~= callers or made.open ~= open or made.named ~= named or made.ctx ~= ctx then
+    made.state, made.ctx, made.named, made.open, made.callers, made.over = state, ctx, named, open, callers, over
+    made.head = pack('>c1I2c0I2c0I2c0I2c0I2c0', state, #ctx, ctx, #named, named, #open, open, #callers, callers, #over, over)
+  end
+  return made.head
+end
+
+local function live_record(id, ctx, named, open, callers)
+  return record_head('L', ctx, named, open, callers, '') .. string.char(#id) .. id
 end
 
 local function read_record(bytes)
   if not bytes then return nil end
-  local state, id, ctx, named, open, callers, over, rest = unpack_bytes(record_format, bytes)
+  local state, ctx, named, open, callers, over, id, at = unpack_bytes(record_format, bytes)
+  local rest = state == 'D' and sub(bytes, at) or ''
   return { state = state, id = id, ctx = ctx, named = named, open = open, callers = callers, over = over, rest = rest }
 end
 
@@ -24,12 +36,12 @@ local function find_record(tid)
 end
 
 -- A completion is kept for its time, which begins when the last workgroup is done.
-local function save_record(tid, record)
-  local bytes = packed_record(record.state, record.id, record.ctx, record.named, record.open, record.callers, record.over, record.rest)
+local function save_record(tid, record, key)
+  local bytes = record_head(record.state, record.ctx, record.named, record.open, record.callers, record.over) .. string.char(#record.id) .. record.id .. record.rest
   if record.state == 'D' and record.open == '' then
-    call('SET', task_key(tid), bytes, 'PX', text(result_ttl))
+    call('SET', key or task_key(tid), bytes, 'PX', text(result_ttl))
   else
-    call('SET', task_key(tid), bytes)
+    call('SET', key or task_key(tid), bytes)
   end
 end
 

@@ -9,8 +9,13 @@ local out, got, foreign, newest, last_ctx = { '' }, 0, 0, '', where
 
 local function hand_out(ctx, id, attempt, entry)
   local size = #out
-  out[size + 1] = pack('>I1c0I4I2c0I4', #id, id, attempt, #ctx, ctx, #entry)
-  out[size + 2] = entry
+  out[size + 1] = size2(#id)
+  out[size + 2] = id
+  out[size + 3] = size4(attempt)
+  out[size + 4] = size2(#ctx)
+  out[size + 5] = ctx
+  out[size + 6] = size4(#entry)
+  out[size + 7] = entry
   got = got + 1
 end
 

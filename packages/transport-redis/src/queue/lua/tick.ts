@@ -13,18 +13,17 @@ for _ = 1, count do
   call('HSET', base .. '/leases', text(lease), text(now))
 end
 
--- Deadlines, and times to live of what no worker has begun.
-for _, member in ipairs(call('ZRANGEBYSCORE', base .. '/due', '-inf', text(now), 'LIMIT', 0, 100)) do
-  call('ZREM', base .. '/due', member)
-  local tid = sub(member, 2)
+for _, tid in ipairs(call('ZRANGEBYSCORE', base .. '/due', '-inf', text(now), 'LIMIT', 0, 100)) do
+  call('ZREM', base .. '/due', tid)
   local record = find_record(tid)
-  if record and (record.state == 'L' or record.open ~= '') then
-    if sub(member, 1, 1) == 'd' then
-      end_task(tid, record, 3, 3, '')
-    elseif record.state == 'L' and (record.id == '' or not queue_holder(record.ctx, record.named, record.id)) then
-      end_task(tid, record, 3, 2, '')
-    end
-  end
+  if record and (record.state == 'L' or record.open ~= '') then end_task(tid, record, 3, 3, '') end
+end
+-- Times to live of what no worker has begun.
+for _, tid in ipairs(call('ZRANGEBYSCORE', base .. '/expiring', '-inf', text(now), 'LIMIT', 0, 100)) do
+  call('ZREM', base .. '/expiring', tid)
+  local record = find_record(tid)
+  local waits = record and record.state == 'L' and (record.id == '' or not queue_holder(record.ctx, record.named, record.id))
+  if waits then end_task(tid, record, 3, 2, '') end
 end
 promote(100)
 
@@ -52,7 +51,7 @@ end
 local function lose(ctx, group, id, attempt)
   local entry = queue_entry(ctx, id)
   if not entry then return queue_ack(ctx, group, { id }) end
-  local is_ours, tid, _, attempts = pcall(unpack_bytes, '>I2c0I6I4', entry)
+  local is_ours, tid, attempts = pcall(unpack_bytes, '>I2c0I4', entry)
   if not is_ours then return queue_ack(ctx, group, { id }) end
   queue_return(ctx, group, id)
   local failures = call('HINCRBY', base .. '/failures', failures_field(ctx, group, id), 1)
@@ -76,6 +75,7 @@ each_group(function(ctx, group)
   note(call('ZRANGEBYSCORE', again_key(ctx, group), '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
 end)
 note(call('ZRANGE', base .. '/due', 0, 0, 'WITHSCORES')[2])
+note(call('ZRANGE', base .. '/expiring', 0, 0, 'WITHSCORES')[2])
 note(call('ZRANGE', base .. '/delayed', 0, 0, 'WITHSCORES')[2])
 
 if call('SET', base .. '/lock/clean', 1, 'NX', 'PX', text(math.max(100, floor(group_ttl / 4)))) then clean() end

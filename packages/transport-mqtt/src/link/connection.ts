@@ -62,6 +62,7 @@ export class Connection {
   #pubackReason = 0
   #isOpen = false
   #isOver = false
+  #isGathering = false
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     const { target, version } = options
@@ -90,6 +91,7 @@ export class Connection {
       this.#events.onOpen(this.#session(client))
     })
     client.on('packetreceive', (packet) => {
+      this.#gather(client)
       if (packet.cmd === 'puback') this.#pubackReason = packet.reasonCode ?? 0
     })
     client.on('message', (topic, payload, packet) => {
@@ -105,6 +107,17 @@ export class Connection {
     return client
   }
 
+  /** What is written in this turn goes out together: mqtt.js handles each packet in a tick of its own, and would make a system call for each PUBACK. */
+  #gather({ stream }: MqttClient): void {
+    if (this.#isGathering || this.#isOver) return
+    this.#isGathering = true
+    stream.cork()
+    setImmediate(() => {
+      this.#isGathering = false
+      stream.uncork()
+    })
+  }
+
   /** Calls `done` with the reason of the PUBACK, or with what went wrong; not at all where the connection ends before. */
   publish(
     topic: string,
@@ -114,7 +127,10 @@ export class Connection {
       readonly done: (reason: number, error?: AetherError) => void
     },
   ): void {
-    this.#client?.publish(topic, payload, given.options, (error) => {
+    const client = this.#client
+    if (!client) return
+    this.#gather(client)
+    client.publish(topic, payload, given.options, (error) => {
       if (this.#isOver) return
       const { code } = (error ?? {}) as { code?: unknown }
       if (!error) given.done(given.options.qos === 1 ? this.#pubackReason : 0)

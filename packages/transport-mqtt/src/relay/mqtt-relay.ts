@@ -105,6 +105,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
         host: machine,
         publish: (page) => this.#retain(presenceTopic(union, this.inbox), page),
         onDismiss: (event) => events.tell(event),
+        onServed: (route, workgroup) => host.onServed?.(route, workgroup),
         onIgnored: (error) => onIgnored(presenceTopic(union, '+'), error),
       },
       () => events.filters(),

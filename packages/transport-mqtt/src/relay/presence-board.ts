@@ -43,6 +43,8 @@ export interface PresenceBoardOptions {
   readonly publish: (page: Buffer) => Promise<unknown>
   /** A worker is gone without having said so. */
   readonly onDismiss: (event: PresenceEvent) => void
+  /** Somebody, here or elsewhere, begins to consume a route for a workgroup. */
+  readonly onServed: (route: Route, workgroup: string) => void
   readonly onIgnored: (error: unknown) => void
 }
 
@@ -98,6 +100,7 @@ export class PresenceBoard {
   serve(route: Route, workgroup: string): () => void {
     const served = { route: routeKey(route), workgroup }
     this.#serves.add(served)
+    this.#options.onServed(route, workgroup)
     return () => void this.#serves.delete(served)
   }
 
@@ -142,8 +145,9 @@ export class PresenceBoard {
     }
     const known = this.#peers.get(clientId)
     if (!page) return known && this.#gone(clientId, known)
-    if (known || this.#peers.size < maxPeers)
-      this.#peers.set(clientId, { ...page, generation: this.#generation })
+    if (!known && this.#peers.size >= maxPeers) return
+    this.#peers.set(clientId, { ...page, generation: this.#generation })
+    this.#tellServed(page.serves, known?.serves ?? [])
   }
 
   /** Takes the page away: the workers here have said goodbye for themselves. */
@@ -173,6 +177,14 @@ export class PresenceBoard {
     this.#hasPage = !isEmpty
     const page = { status: 'online', client, host, workers, serves, listens }
     await this.#options.publish(isEmpty ? Buffer.alloc(0) : Buffer.from(JSON.stringify(page)))
+  }
+
+  #tellServed(now: readonly Served[], before: readonly Served[]): void {
+    for (const { route: key, workgroup } of now) {
+      if (before.some((one) => one.route === key && one.workgroup === workgroup)) continue
+      const [union = '', job = '', task = '', context = ''] = key.split('/')
+      this.#options.onServed({ union, job, task, context }, workgroup)
+    }
   }
 
   #gone(clientId: string, { workers }: Peer): void {

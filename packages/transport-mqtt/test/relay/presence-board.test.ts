@@ -32,10 +32,12 @@ function board(listens: EventFilter[] = []): {
   readonly pages: (Record<string, unknown> | undefined)[]
   readonly dismissed: string[]
   readonly ignored: unknown[]
+  readonly served: string[]
 } {
   const pages: (Record<string, unknown> | undefined)[] = []
   const dismissed: string[] = []
   const ignored: unknown[] = []
+  const served: string[] = []
   const made = new PresenceBoard(
     {
       clientId: 'me',
@@ -46,11 +48,12 @@ function board(listens: EventFilter[] = []): {
         pages.push(page.length === 0 ? undefined : (JSON.parse(page.toString()) as Record<string, unknown>))
       },
       onDismiss: ({ tid }) => dismissed.push(tid),
+      onServed: ({ job, context }, workgroup) => served.push(`${job} ${context} ${workgroup}`),
       onIgnored: (error) => ignored.push(error),
     },
     () => listens,
   )
-  return { board: made, pages, dismissed, ignored }
+  return { board: made, pages, dismissed, ignored, served }
 }
 
 function page(parts: object): Buffer {
@@ -129,6 +132,17 @@ describe('the pages of others', () => {
     expect(mine.isServed(route, 'audit')).toBe(false)
     expect(mine.isServed({ ...route, job: 'k' }, 'workers')).toBe(false)
     expect(mine.isServed({ ...route, union: 'v' }, 'workers')).toBe(false)
+  })
+
+  it('tell as soon as somebody new serves', () => {
+    const { board: mine, served } = board()
+    mine.serve(route, 'own')
+    const first = { route: 'u/j/t/+', workgroup: 'workers' }
+    mine.hear('other', page({ serves: [first] }))
+    mine.hear('other', page({ serves: [first, { route: 'u/k/t/x', workgroup: 'audit' }] }))
+    mine.hear('other', Buffer.alloc(0))
+    mine.hear('other', page({ serves: [first] }))
+    expect(served).toEqual(['j x own', 'j + workers', 'k x audit', 'j + workers'])
   })
 
   it.each([

@@ -9,6 +9,7 @@ import {
   type Route,
   type StatusEvent,
 } from '@aether/core'
+import { asError } from '../errors.ts'
 import { CallerBook, type LastWord } from './caller-book.ts'
 import { PubSubDelivery, type DeliveryHost } from './delivery.ts'
 import { writeEvent } from './event-frame.ts'
@@ -228,9 +229,9 @@ export class Acceptor implements DeliveryHost {
     const { book, call, consumer } = delivery
     const batch = this.#host.outbox.to(book.channel, event.body?.length)
     writeEvent(batch.writer, call, event)
-    const failure: unknown = await batch.done.then(
+    const failure = await batch.done.then(
       () => undefined,
-      (error: unknown) => error,
+      (error: unknown) => asError(error),
     )
     const isHeld = book.active.get(call) === delivery
     const isTooLarge = isAetherError(failure) && failure.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'

@@ -83,10 +83,14 @@ describe.each(modes)('mode %s', (mode) => {
     const stage = await openFailureStage({ redis: options })
     const settle = (bytes: number): Promise<unknown> =>
       stage.caller.aether
-        .perform(work, { n: 0, ms: 0, ballast: 'x'.repeat(bytes) } as never, {
-          waitForWorkers: true,
-          deadlineMs: 8_000,
-        })
+        .perform(
+          work,
+          { n: 0, ms: 0, ballast: 'x'.repeat(bytes) },
+          {
+            waitForWorkers: true,
+            deadlineMs: 8_000,
+          },
+        )
         .settle()
     const runs = stage.performMany(20, 10)
     const tooLarge = { status: 'failed', error: { code: 'ERR_AETHER_PAYLOAD_TOO_LARGE', retryable: false } }
@@ -116,7 +120,7 @@ describe.each(modes)('mode %s', (mode) => {
     const stage = await openFailureStage({ redis: options })
     const ballast = 'x'.repeat(300_000)
     const runs = Array.from({ length: 20 }, (_, n) =>
-      stage.caller.aether.perform(work, { n, ms: 0, ballast } as never, { waitForWorkers: true }),
+      stage.caller.aether.perform(work, { n, ms: 0, ballast }, { waitForWorkers: true }),
     )
     await expectAllDone(stage, runs)
     await stage.close()

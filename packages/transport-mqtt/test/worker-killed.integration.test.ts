@@ -84,19 +84,20 @@ describe('a worker that is killed in the middle of its tasks', { timeout: 120_00
     await until(() => first.began.size + second.began.size === 6, patient)
     expect(Math.min(first.began.size, second.began.size)).toBeGreaterThan(0)
     await first.kill()
+    const lost = [...first.began.keys()].filter((tid) => !second.began.has(tid))
+    expect(lost.length).toBeGreaterThan(0)
 
     // By its last will: its own signs of life are a minute apart.
     const offline = await until(() => changes.find(({ kind }) => kind !== 'online'), patient)
     expect(offline).toMatchObject({ kind: 'offline', worker: { name: 'first' } })
     expect(presence.workers().map((worker) => worker.name)).toEqual(['second'])
 
-    // Mosquitto itself delivers none of them again.
-    const lost = [...first.began.keys()]
-    await until(() => lost.every((tid) => (second.began.get(tid) ?? 0) >= 2), patient)
+    // Mosquitto itself delivers none of them again. (On a busy machine a task may have been offered to both.)
     second.finish()
     for (const run of runs) {
       expect(await run).toMatchObject({ by: 'second' })
-      if (lost.includes(run.tid)) expect(run.settlement).toMatchObject({ attempt: second.began.get(run.tid) })
+      expect(run.settlement?.attempt).toBeGreaterThanOrEqual(lost.includes(run.tid) ? 2 : 1)
+      expect(run.settlement?.attempt).toBe(await until(() => second.began.get(run.tid)))
     }
     expect(aether.ledger).toMatchObject({ performed: 6, succeeded: 6, open: 0 })
   })

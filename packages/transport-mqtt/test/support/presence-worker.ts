@@ -23,6 +23,8 @@ const worker = aether.worker({ name, concurrency: 16, presenceMs: 60_000 })
 let finish: () => void = () => undefined
 const finished = new Promise<void>((resolve) => (finish = resolve))
 worker.handle(render, async (_input, ctx) => {
+  // Once the broker has it, its caller knows who has the task.
+  await ctx.status(1)
   say({ began: ctx.tid, attempt: ctx.attempt })
   await finished
   return { by: name, attempt: ctx.attempt }

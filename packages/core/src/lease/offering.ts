@@ -77,11 +77,21 @@ export class Offering {
     this.enter(hold)
   }
 
-  /** Somebody is subscribed by now: what went nowhere is offered at once. What may be on its way is not, or two would begin it. */
+  /**
+   * Somebody is subscribed by now: what went nowhere is offered soon, spread over a moment in which others may come too, or the first would take all. What may
+   * be on its way is not, or two would begin it.
+   */
   served(hold: Hold): void {
     if (hold.status !== 'offered' || !hold.foundNobody) return
-    this.leave(hold)
-    this.enter(hold)
+    const { settings, timers } = this.#context
+    const { offers } = hold
+    hold.foundNobody = false
+    hold.timer?.cancel()
+    hold.timer = timers.set(settings.resendMs * (0.25 + 0.75 * settings.random()), () => {
+      if (hold.status !== 'offered' || hold.offers !== offers) return
+      this.leave(hold)
+      this.enter(hold)
+    })
   }
 
   /** It started, ended or waits for something else: others may go out. */

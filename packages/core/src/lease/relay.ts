@@ -87,7 +87,7 @@ export interface RelayHost {
    * as signals with attempt 0 and no `from`.
    */
   readonly onSignal: (signal: Signal) => void
-  /** A relay that can know tells when somebody begins to consume a route (whose levels may be `+`) for a workgroup: what found nobody is offered at once. */
+  /** A relay that can know tells when somebody begins to consume a route (whose levels may be `+`) for a workgroup: what found nobody is offered soon. */
   readonly onServed?: (route: Route, workgroup: string) => void
 }
 

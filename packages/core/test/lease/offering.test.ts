@@ -46,7 +46,7 @@ describe('the way of a task', () => {
 })
 
 describe('offers', () => {
-  test('that found nobody are made again as soon as somebody consumes; those on their way are not', async () => {
+  test('that found nobody are made again soon after somebody consumes; those on their way are not', async () => {
     const { clock, hub, member, close } = party({ resendMs: 1_000, resendMaxMs: 60_000 })
     hub.knowsNobody = true
     const caller = await member('caller')
@@ -57,16 +57,20 @@ describe('offers', () => {
     const onServed = caller.relay.host?.onServed
     onServed?.({ ...route, context: 'other' }, 'workers')
     onServed?.(route, 'audit')
-    await clock.advance(10)
+    await clock.advance(500)
     expect(worker.deliveries).toHaveLength(0)
     onServed?.({ ...route, context: '+' }, 'workers')
-    await clock.advance(10)
+    await clock.advance(200)
+    expect(worker.deliveries).toHaveLength(0)
+    // Further ones put nothing off.
+    onServed?.(route, 'workers')
+    await clock.advance(60)
     expect(worker.deliveries).toHaveLength(1)
     hub.fate = ({ kind }) => (kind === 'offer' ? [500] : [1])
     await caller.transport.send(taskOf('2'))
     const before = hub.sent.length
     onServed?.(route, 'workers')
-    await clock.advance(10)
+    await clock.advance(400)
     expect(hub.sent.slice(before).filter(({ kind }) => kind === 'offer')).toEqual([])
     await close()
   })

@@ -56,6 +56,12 @@ export class Acceptor implements DeliveryHost {
     this.maxPayloadBytes = host.settings.maxPayloadBytes
   }
 
+  /** Whether anything is in hand. */
+  get isBusy(): boolean {
+    for (const { active } of this.#books.values()) if (active.size > 0) return true
+    return false
+  }
+
   openings(union: string): readonly Opening[] {
     const openings: Opening[] = []
     for (const consumer of this.#consumers.values())

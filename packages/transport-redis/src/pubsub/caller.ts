@@ -52,6 +52,8 @@ export interface CallerHost {
 export class Caller implements HoldOwner {
   readonly #host: CallerHost
   readonly #open = new Map<string, OpenTask>()
+  /** Those that have ended for their callers, and not for all who observe. */
+  readonly #observed = new Set<OpenTask>()
   readonly #wheel: TickWheel<OpenTask>
   readonly #waitingLanes = new Set<Lane>()
   readonly #pauses = new Set<Timer>()
@@ -215,11 +217,12 @@ export class Caller implements HoldOwner {
     this.#isClosed = true
     this.#wheel.clear()
     for (const timer of this.#pauses) timer.cancel()
-    for (const open of [...this.#open.values()]) {
+    for (const open of [...this.#open.values(), ...this.#observed]) {
       this.#clearTimers(open)
       if (!open.isAccepted) open.refuse(error)
     }
     this.#open.clear()
+    this.#observed.clear()
     this.#waitingLanes.clear()
   }
 
@@ -419,7 +422,11 @@ export class Caller implements HoldOwner {
     if (hold.isNamed && this.#open.get(open.key) === open) this.#open.delete(open.key)
     const isOver =
       open.named.status === 'ended' && (open.observers?.every(({ status }) => status === 'ended') ?? true)
-    if (!isOver) return
+    if (!isOver) {
+      if (open.named.status === 'ended') this.#observed.add(open)
+      return
+    }
+    this.#observed.delete(open)
     this.#clearTimers(open)
     open.page.openTasks -= 1
   }

@@ -23,6 +23,7 @@ import {
 import type { RedisPubsubCapabilities } from '../capabilities.ts'
 import { closedError } from '../errors.ts'
 import type { RedisLink } from '../link/redis-link.ts'
+import { abortable } from '../queue/abortable.ts'
 import { Acceptor } from './acceptor.ts'
 import { Caller } from './caller.ts'
 import { type Channels, channelsOf } from './channels.ts'
@@ -262,6 +263,7 @@ export class PubSubTransport implements Transport<RedisPubsubCapabilities> {
       link: this.#link,
       channels: this.#channels,
       openings: (union) => acceptor.openings(union),
+      isBusy: () => acceptor.isBusy,
       interests: (union) => (union === host.union ? listeners.interests : []),
       onMessage: (message, channel) => this.#hear(message, channel),
       onChange: () => caller.pump(),
@@ -393,17 +395,6 @@ function writeCancel(
   writer.text(given.tid)
   writer.text(given.reason)
   writer.end(start)
-}
-
-/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts; what was begun goes on. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 function ignore(): void {}

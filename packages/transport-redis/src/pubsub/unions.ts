@@ -23,6 +23,8 @@ export interface UnionsHost {
   readonly logger: Logger
   readonly openings: (union: string) => readonly Opening[]
   readonly interests: (union: string) => readonly Interest[]
+  /** Whether this instance has tasks in hand: then it is waited for, also where it takes no more. */
+  readonly isBusy: () => boolean
   /** A message to a whole union. */
   readonly onMessage: (message: Buffer, channel: string) => void
   /** Somebody came, went or has room again. */
@@ -251,7 +253,9 @@ export class Unions {
     }
     const silentMs = silentBeats * settings.heartbeatMs
     for (const peer of [...this.roster.peers.values()]) {
-      if (peer.id === this.#host.id || nowMs - peer.heardAtMs <= silentMs) continue
+      if (peer.id === this.#host.id) continue
+      if (peer.members.size === 0 && peer.calls.size === 0) this.roster.dismiss(peer)
+      if (nowMs - peer.heardAtMs <= silentMs || !this.roster.peers.has(peer.id)) continue
       this.#host.logger.warn('a worker has fallen silent', { instance: peer.id, silentMs })
       this.#dismiss(peer, `worker ${peer.id} has been silent for ${silentMs} ms`)
     }
@@ -260,7 +264,8 @@ export class Unions {
   #sayAlive(): void {
     const { outbox, channels, id } = this.#host
     const self = this.roster.peers.get(id)
-    for (const union of self?.members.keys() ?? []) {
+    const unions = this.#host.isBusy() ? this.roster.unions.keys() : self?.members.keys()
+    for (const union of unions ?? []) {
       const { writer } = outbox.to(channels.union(union))
       const start = writer.begin(Kind.alive)
       writer.text(union)

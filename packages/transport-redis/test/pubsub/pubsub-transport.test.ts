@@ -1,5 +1,5 @@
-import { AetherError } from '@aether/core'
-import { until } from '@aether/testing'
+import { AetherError, type Delivery } from '@aether/core'
+import { createManualClock, until } from '@aether/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LinkHub } from '../support/link-hub.ts'
 import { completeOf, join, type Party, route, taskOf } from '../support/pubsub-party.ts'
@@ -76,6 +76,25 @@ describe('who is there', () => {
     expect(caller.completions(task.tid)[0]?.error?.message).toContain('silent')
     expect(elsewhere).toEqual([])
     expect(caller.log).toContainEqual(['warn', 'a worker has fallen silent'])
+  })
+
+  it('is not lost while it only finishes what it has, however long that takes', async () => {
+    const caller = await party()
+    const worker = await party()
+    const deliveries: Delivery[] = []
+    const options = { workgroup: 'workers', credit: 1, leaseMs: 1_000 }
+    const consumer = await worker.transport.consume(route, options, (delivery) => deliveries.push(delivery))
+    const task = taskOf()
+    await caller.transport.send(task)
+    await until(() => deliveries.length === 1)
+    await consumer.close()
+    const endsAt = performance.now() + 7 * 150
+    await until(() => performance.now() > endsAt)
+    expect(caller.events).toEqual([])
+    await deliveries[0]?.ack(completeOf(deliveries[0]))
+    await until(() => caller.completions(task.tid).length === 1)
+    expect(caller.completions(task.tid)).toMatchObject([{ status: 'succeed' }])
+    expect(caller.log).toEqual([])
   })
 
   it('is there again when it comes back, and its late completions end nothing', async () => {
@@ -379,6 +398,19 @@ describe('what is lost on the way', () => {
     await until(() => deliveries.length === 1)
     expect(caller.events).toEqual([])
   })
+})
+
+it('leaves no timer behind, also of an observer that waits for its next attempt', async () => {
+  const clock = createManualClock()
+  const caller = await party({ clock })
+  const worker = await party()
+  await worker.consume({}, (delivery) => void delivery.ack(completeOf(delivery)))
+  await worker.consume({ workgroup: 'audit' }, (delivery) => void delivery.release({ delayMs: 60_000 }))
+  const tasks = [taskOf(), taskOf({ delayMs: 5_000 }), taskOf({ ttlMs: 5_000, workgroup: 'nobody' })]
+  for (const task of tasks) await caller.transport.send(task)
+  await until(() => caller.events.length === 1 && clock.pending >= 4)
+  await caller.transport.close()
+  expect(clock.pending).toBe(0)
 })
 
 describe('a delivery', () => {

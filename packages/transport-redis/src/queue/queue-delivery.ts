@@ -8,7 +8,7 @@ import type {
 } from '@aether/core'
 import { checkBody, checkMs } from './check-input.ts'
 import { EndReason } from './event-frame.ts'
-import { leaseLost } from './queue-errors.ts'
+import { leaseLost, revokeError } from './queue-errors.ts'
 import type { QueueHost } from './queue-host.ts'
 import type { Place } from './seat.ts'
 import { WorkItem, WorkKind } from './work-item.ts'
@@ -85,6 +85,14 @@ export class QueueDelivery implements Delivery {
     }
   }
 
+  /** A word of its end may have been lost on its way here: asks, and is revoked if that is so. */
+  verify(): void {
+    if (this.#isDone()) return
+    this.#say(new WorkItem(WorkKind.verify, this)).catch((error: unknown) => {
+      this.#host.logger.debug('a task in hand is lost, or could not be asked for', { error })
+    })
+  }
+
   /** Its lease ended without a word of its worker. */
   revoke(reason: Error): void {
     if (this.#isOver) return
@@ -120,9 +128,9 @@ export class QueueDelivery implements Delivery {
     item.resolve()
   }
 
-  /** Redis says that the lease is gone. */
-  onLost(item: WorkItem): void {
-    const error = this.#reason ?? leaseLost(this.task.tid, this.attempt)
+  /** Redis says that the lease is gone: 2 by a cancel, 3 by its deadline. */
+  onLost(item: WorkItem, how: number): void {
+    const error = this.#reason ?? revokeError(how === 2 ? 1 : how, this.task.tid, this.attempt, '')
     this.revoke(error)
     item.reject(this.#lost())
   }

@@ -112,6 +112,7 @@ export class Seat implements Consumer, TurnMember {
   /** There is another connection: bells were lost, and perhaps more. */
   reconnected(): void {
     this.#isHungry = true
+    for (const delivery of this.#held) delivery.verify()
     this.wake()
   }
 

@@ -68,7 +68,7 @@ export class WorkBatches {
       const reply = (await this.#lane.run(this.#host.scripts.work, this.#pack(items))) as Buffer
       for (const [index, item] of items.entries()) {
         if (reply[index] === 0) item.delivery.onDone(item, sentAtMs)
-        else item.delivery.onLost(item)
+        else item.delivery.onLost(item, reply[index] ?? 1)
       }
     } catch (error) {
       // Together they are more than the server takes at once: only who is too large by himself is refused.

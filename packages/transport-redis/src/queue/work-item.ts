@@ -4,7 +4,14 @@ import { EndReason, writeEvent } from './event-frame.ts'
 import type { QueueDelivery } from './queue-delivery.ts'
 
 /** The letters of the script `work`. */
-export const WorkKind = { finish: 0x46, progress: 0x50, renew: 0x4e, release: 0x52, discard: 0x58 } as const
+export const WorkKind = {
+  finish: 0x46,
+  progress: 0x50,
+  renew: 0x4e,
+  release: 0x52,
+  discard: 0x58,
+  verify: 0x56,
+} as const
 
 const flagged = 1
 const repeated = 2

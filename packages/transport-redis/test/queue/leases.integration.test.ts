@@ -1,5 +1,5 @@
 import type { Delivery } from '@aether/core'
-import { pause, until } from '@aether/testing'
+import { createFaultProxy, pause, until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   betweenRuns,
@@ -101,6 +101,37 @@ describe.each(queueModes)('leases in mode %s', (mode) => {
     expect(delivery.attempt).toBeGreaterThan(1)
     await delivery.ack(completeOf(delivery))
     expect((await caller.completion(task.tid)).status).toBe('succeed')
+  })
+
+  it('a worker learns after a reconnection what was cancelled or ended meanwhile, and keeps the rest', async () => {
+    const caller = await stage.peer()
+    const proxy = await createFaultProxy({ target: { port: stage.server.port } })
+    const worker = await stage.peer({ url: `redis://127.0.0.1:${proxy.port}` })
+    const route = newRoute()
+    const hands = await worker.consume(route, { leaseMs: 600_000 })
+    const [cancelled, expired, kept] = [
+      taskOf(route),
+      taskOf(route, { deadline: Date.now() + 1_500 }),
+      taskOf(route),
+    ]
+    const codes = new Map<string, string>()
+    for (const task of [cancelled, expired, kept]) {
+      await caller.transport.send(task)
+      const delivery = await hands.of(task.tid)
+      delivery.onRevoke(({ code }) => codes.set(task.tid, code))
+    }
+    proxy.cut()
+    await until(() => worker.transport.state.status !== 'ready')
+    await caller.transport.cancel(route, cancelled.tid, 'enough')
+    await caller.completion(expired.tid)
+    proxy.heal()
+    await until(() => codes.size === 2, { timeoutMs: 15_000 })
+    expect(codes.get(cancelled.tid)).toBe('ERR_AETHER_TASK_CANCELLED')
+    expect(codes.get(expired.tid)).toBe('ERR_AETHER_DEADLINE_EXCEEDED')
+    const delivery = await hands.of(kept.tid)
+    await delivery.ack(completeOf(delivery))
+    expect((await caller.completion(kept.tid)).attempt).toBe(1)
+    await proxy.close()
   })
 
   it('what fails and what loses its lease count together, what is given back does not', async () => {

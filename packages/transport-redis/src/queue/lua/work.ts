@@ -1,10 +1,10 @@
 /**
  * What workers say of the tasks they hold. Input: seats (context, workgroup, consumer, lease, and the ids of which something is said), the tid of each word, then in order kind,
  * flags, seat, which of its ids, attempt, a number, attempts and bytes. Kinds: `F`inish (flag 1 dead letter), `P`rogress, re`N`ew, `R`elease (flag 1 failed; the number is the
- * delay), `X` to throw out. Flag 2 repeats what was said on a connection that was lost. Reply: one byte each, 0 done, 1 lease lost.
+ * delay), `X` to throw out, `V` only asks whether it is held. Flag 2 repeats what was said on a connection that was lost. Reply: one byte each, 0 done, 1 lease lost, 2 cancelled, 3 past its deadline.
  */
 export const work = `
-local finishing, progressing, renewing, releasing = 70, 80, 78, 82
+local finishing, progressing, renewing, releasing, throwing = 70, 80, 78, 82, 88
 local seats, seat_count, op_count, at = {}, unpack_bytes('>I2I4', input)
 for index = 1, seat_count do
   local ctx, group, consumer, lease, count
@@ -85,16 +85,22 @@ local function was_done(seat, kind, flags, id, attempt, record)
   return consumer == '-' and count == attempt
 end
 
+-- A word of it may have been lost on its way to the worker. The second byte of a completion says how it ended.
+local function why_lost(record)
+  local how = record and record.state == 'D' and string.byte(record.rest, 2)
+  return how == 2 and '\\2' or how == 3 and '\\3' or '\\1'
+end
+
 local codes = {}
 for index = 1, op_count do
   local kind, flags, place, which, attempt, number, attempts, bytes
   kind, flags, place, which, attempt, number, attempts, bytes, at = unpack_bytes('>BBI2I4I4I6I4I4c0', input, at)
   local seat, tid = seats[place + 1], tids[index]
   local id = seat.ids[which + 1]
-  local record = kind ~= renewing and record_of(index) or nil
+  local record = record_of(index)
   local code = '\\0'
   if seat.held[id] ~= attempt then
-    if not was_done(seat, kind, flags, id, attempt, record) then code = '\\1' end
+    if not was_done(seat, kind, flags, id, attempt, record) then code = why_lost(record) end
   elseif kind == finishing then
     finish(seat, id, tid, keys[index], attempt, flags, bytes, record)
   elseif kind == progressing then
@@ -104,7 +110,7 @@ for index = 1, op_count do
     seat.renewals[#seat.renewals + 1] = id
   elseif kind == releasing then
     release(seat, id, tid, flags, number, attempts, bytes, record)
-  else
+  elseif kind == throwing then
     seat.acks[#seat.acks + 1] = id
     seat.deleted[#seat.deleted + 1] = id
   end

@@ -5,9 +5,9 @@ import {
   type Receipt,
   type StatusEvent,
   type TaskMessage,
-  type Timer,
   type TransportHost,
 } from '@aether/core'
+import { writeAsk, writeRevoke } from './call-frames.ts'
 import {
   cancelledEnd,
   completionOf,
@@ -20,8 +20,6 @@ import {
   ttlEnd,
   workersNone,
 } from './ends.ts'
-import { Kind } from './frames.ts'
-import type { Lane } from './lane.ts'
 import { Hold, type HoldOwner, OpenTask } from './open-task.ts'
 import type { Outbox } from './outbox.ts'
 import type { Peer, Seat } from './peer.ts'
@@ -29,9 +27,7 @@ import type { UnionRoster } from './roster.ts'
 import type { PubSubSettings } from './settings.ts'
 import { writeTask } from './task-frame.ts'
 import { TickWheel } from './tick-wheel.ts'
-
-/** How long a worker that refused for want of room is let alone. */
-const fullPauseMs = 50
+import { WaitingLanes } from './waiting-lanes.ts'
 
 export interface CallerHost {
   readonly settings: PubSubSettings
@@ -55,18 +51,18 @@ export class Caller implements HoldOwner {
   /** Those that have ended for their callers, and not for all who observe. */
   readonly #observed = new Set<OpenTask>()
   readonly #wheel: TickWheel<OpenTask>
-  readonly #waitingLanes = new Set<Lane>()
-  readonly #pauses = new Set<Timer>()
+  readonly #waiting: WaitingLanes
   #mustPump = false
   #isClosed = false
 
   constructor(host: CallerHost) {
     this.#host = host
     this.#wheel = new TickWheel(host.settings.clock, (open) => this.#end(open, deadlineEnd()))
-  }
-
-  get size(): number {
-    return this.#open.size
+    this.#waiting = new WaitingLanes({
+      clock: host.settings.clock,
+      isReady: host.isReady,
+      transmit: (hold, seat) => this.#transmit(hold, seat),
+    })
   }
 
   /** Resolves when a worker has it, or when it waits here for one. */
@@ -120,7 +116,7 @@ export class Caller implements HoldOwner {
     if (hold === undefined) return
     const { seat } = hold
     this.#takeBack(hold)
-    if (isFull && seat !== undefined) this.#pause(seat)
+    if (isFull && seat !== undefined) this.#waiting.pause(seat)
     this.#dispatch(hold, true)
   }
 
@@ -170,11 +166,7 @@ export class Caller implements HoldOwner {
   /** Asks a worker what became of everything it has: something that was said may be lost. */
   inquire(peer: Peer): void {
     if (peer.calls.size === 0) return
-    const { writer } = this.#host.outbox.call(peer.channel)
-    const start = writer.begin(Kind.ask)
-    writer.u32(peer.calls.size)
-    for (const call of peer.calls.keys()) writer.u32(call)
-    writer.end(start)
+    writeAsk(this.#host.outbox.call(peer.channel).writer, peer.calls)
   }
 
   // What the outbox says
@@ -204,8 +196,7 @@ export class Caller implements HoldOwner {
   /** Hands out what waits, where there is room. */
   pump(): void {
     this.#mustPump = false
-    if (!this.#host.isReady()) return
-    for (const lane of this.#waitingLanes) this.#pumpLane(lane)
+    this.#waiting.pump()
   }
 
   /** Once, at the end of this turn's work, if something made room. */
@@ -216,14 +207,13 @@ export class Caller implements HoldOwner {
   close(error: AetherError): void {
     this.#isClosed = true
     this.#wheel.clear()
-    for (const timer of this.#pauses) timer.cancel()
     for (const open of [...this.#open.values(), ...this.#observed]) {
       this.#clearTimers(open)
       if (!open.isAccepted) open.refuse(error)
     }
     this.#open.clear()
     this.#observed.clear()
-    this.#waitingLanes.clear()
+    this.#waiting.close()
   }
 
   // The way of a task
@@ -294,10 +284,7 @@ export class Caller implements HoldOwner {
   }
 
   #enqueue(hold: Hold, isFirst: boolean): void {
-    hold.status = 'waiting'
-    hold.isQueued = true
-    hold.lane.enqueue(hold, isFirst)
-    this.#waitingLanes.add(hold.lane)
+    this.#waiting.add(hold, isFirst)
     if (hold.isNamed) hold.open.accept()
   }
 
@@ -331,33 +318,6 @@ export class Caller implements HoldOwner {
       this.#host.settings.clock.now(),
     )
     batch.board(hold, hold.call)
-  }
-
-  #pumpLane(lane: Lane): void {
-    lane.page.union.freshen(lane.page)
-    for (;;) {
-      if (lane.waiting === 0) {
-        this.#waitingLanes.delete(lane)
-        return
-      }
-      const seat = lane.pick()
-      if (seat === undefined) return
-      const hold = lane.shift()
-      if (hold === undefined) return
-      hold.isQueued = false
-      this.#transmit(hold, seat)
-    }
-  }
-
-  #pause(seat: Seat): void {
-    if (seat.isFull) return
-    seat.isFull = true
-    const timer = this.#host.settings.clock.setTimer(() => {
-      this.#pauses.delete(timer)
-      seat.isFull = false
-      this.pump()
-    }, fullPauseMs)
-    this.#pauses.add(timer)
   }
 
   /** It is not with a worker any more. */
@@ -438,14 +398,9 @@ export class Caller implements HoldOwner {
     for (const { timer } of open.observers ?? []) timer?.cancel()
   }
 
-  #revoke({ seat, call, status }: Hold, { code, message }: ErrorShape): void {
+  #revoke({ seat, call, status }: Hold, error: ErrorShape): void {
     if (seat === undefined || status === 'ended') return
-    const { writer } = this.#host.outbox.call(seat.peer.channel)
-    const start = writer.begin(Kind.revoke)
-    writer.u32(call)
-    writer.text(code)
-    writer.text(message)
-    writer.end(start)
+    writeRevoke(this.#host.outbox.call(seat.peer.channel).writer, call, error)
   }
 
   /** What the application's callback throws is its own, and stops nothing here. */

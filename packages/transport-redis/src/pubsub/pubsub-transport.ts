@@ -25,6 +25,7 @@ import { closedError } from '../errors.ts'
 import type { RedisLink } from '../link/redis-link.ts'
 import { abortable } from '../queue/abortable.ts'
 import { Acceptor } from './acceptor.ts'
+import { writeCancel } from './call-frames.ts'
 import { Caller } from './caller.ts'
 import { type Channels, channelsOf } from './channels.ts'
 import { checkConsume, checkFilter, checkSize, checkTask, unsupported } from './check-input.ts'
@@ -32,7 +33,6 @@ import { unknownTask } from './ends.ts'
 import { readBroadcast, writeBroadcast } from './event-frame.ts'
 import { ForeignLog } from './foreign-log.ts'
 import { ForeignMessage, FrameReader } from './frame-reader.ts'
-import type { FrameWriter } from './frame-writer.ts'
 import { Kind, readHead } from './frames.ts'
 import { Hearing } from './hearing.ts'
 import { Listeners } from './listeners.ts'
@@ -383,18 +383,6 @@ export class PubSubTransport implements Transport<RedisPubsubCapabilities> {
 
 function generationOf(state: TransportState): number {
   return state.status === 'ready' ? state.generation : 0
-}
-
-function writeCancel(
-  writer: FrameWriter,
-  given: { readonly nonce: number; readonly union: string; readonly tid: string; readonly reason: string },
-): void {
-  const start = writer.begin(Kind.cancel)
-  writer.u32(given.nonce)
-  writer.text(given.union)
-  writer.text(given.tid)
-  writer.text(given.reason)
-  writer.end(start)
 }
 
 function ignore(): void {}

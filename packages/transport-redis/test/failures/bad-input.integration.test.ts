@@ -165,17 +165,13 @@ describe.each(modes)('mode %s', (mode) => {
   })
 
   test('a server that is too old says from which version on the mode works', async () => {
-    const old = await listen((socket) => answerAsOldServer(socket, mode === 'pubsub' ? '2.4.10' : '6.0.16'))
+    const [found, needed] = mode === 'pubsub' ? ['4.0.14', '5.0'] : ['6.0.16', '6.2']
+    const old = await listen((socket) => answerAsOldServer(socket, found))
     const end = await endOf(make({ url: urlOf(old), connectTimeoutMs: 10_000 }), 5_000)
-    if (mode === 'pubsub') {
-      expect(end).toMatchObject({ code: expect.stringMatching(/PROTOCOL_VERSION|CONNECT_FAILED/) })
-    } else {
-      expect(end).toMatchObject({
-        code: 'ERR_AETHER_PROTOCOL_VERSION',
-        retryable: false,
-        message: expect.stringMatching(/6\.2.*6\.0\.16/),
-      })
-    }
+    expect(end).toMatchObject({ code: 'ERR_AETHER_PROTOCOL_VERSION', retryable: false })
+    const { message } = end as Error
+    expect(message).toContain(needed)
+    expect(message).toContain(found)
     await new Promise((resolve) => old.close(resolve))
   })
 })

@@ -158,7 +158,7 @@ describe('a worker in Python', () => {
         return input
       }
       // As the others do: to a broker, one context and any are two subscriptions, and each gets a copy.
-      worker.handle(resize, handler as never, { context })
+      worker.handle(resize, handler, { context })
       workers.push(worker)
       await worker.start()
     }

@@ -18,7 +18,7 @@ beforeAll(async () => {
   servers.message = await startMosquitto({ config: `message_size_limit ${limit}` })
 })
 afterAll(async () => {
-  await Promise.all(Object.values(servers).map((server) => server?.close()))
+  await Promise.all(Object.values(servers).map(async (server) => server?.close()))
 })
 
 const opened = openings()

@@ -186,4 +186,40 @@ describe.each(queueModes)('what nobody uses in mode %s', (mode) => {
       }
     },
   )
+
+  it(
+    'goes: empty contexts, also under a consumer of all of them, which hears of them again with their next task',
+    { timeout: 40_000 },
+    async () => {
+      const stage = await openQueueStage(mode)
+      try {
+        const peer = await stage.peer({ groupTtlMs: 1_000, resultTtlMs: 1_000 })
+        const route = newRoute()
+        const everywhere = { ...route, context: '+' }
+        const hands = await peer.consume(everywhere)
+        const audit = await peer.consume(everywhere, { workgroup: 'audit' })
+        const both = [hands, audit]
+        // What is delayed holds no context.
+        await peer.transport.send(taskOf(route, { delayMs: 3_600_000 }))
+        const perform = async (context: string): Promise<void> => {
+          const task = taskOf({ ...route, context })
+          await peer.transport.send(task)
+          for (const each of both) {
+            const delivery = await each.of(task.tid)
+            await delivery.ack(completeOf(delivery, { workgroup: each === hands ? 'workers' : 'audit' }))
+          }
+        }
+        await Promise.all(['a', 'b', 'c', 'd'].map(perform))
+        const contexts = (): Promise<string> =>
+          stage.server.cli('HKEYS', `aether:{${route.union}/job/task}/contexts`)
+        await until(async () => (await contexts()) === '', { timeoutMs: 15_000, what: 'no context' })
+        for (const kind of ['groups', 'tasks', 'entries', 'queue'])
+          expect(await stage.keys(`*/${kind}/*`)).toEqual([])
+        await perform('a')
+        expect(await contexts()).toBe('a')
+      } finally {
+        await stage.close()
+      }
+    },
+  )
 })

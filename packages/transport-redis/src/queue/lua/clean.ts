@@ -38,6 +38,44 @@ local function drop_stale(group, where)
   call('ZREMRANGEBYSCORE', waiting_key(group, where), '-inf', until_then)
 end
 
+-- Neither tasks nor anybody who asks for just this one: who takes from all of them gets it anew with its next task.
+local function is_needless(ctx, opened, since_of, fresh)
+  local until_then = now - group_ttl
+  if tonumber(opened) >= until_then then return false end
+  -- Where a key of another type stands in its place, there is no size.
+  local is_ours, size = pcall(queue_size, ctx)
+  if not is_ours or size > 0 then return false end
+  for group, since in pairs(since_of) do
+    if tonumber(since) >= until_then or fresh[group .. '/' .. ctx] then return false end
+  end
+  return true
+end
+
+local function close_group(ctx, group)
+  queue_close(ctx, group)
+  call('DEL', again_key(ctx, group), waiting_key(group, ctx), staff_key(group, ctx))
+  call('HDEL', base .. '/groups/' .. ctx, group)
+  groups_known[ctx] = nil
+end
+
+local function close_context(ctx, since_of)
+  for group in pairs(since_of) do close_group(ctx, group) end
+  queue_remove(ctx)
+  call('HDEL', base .. '/contexts', ctx)
+end
+
+-- Workgroups of a context that stays.
+local function clean_groups(ctx, since_of, fresh)
+  for group, since in pairs(since_of) do
+    queue_dismiss_idle(ctx, group, group_ttl)
+    drop_stale(group, ctx)
+    drop_stale(group, '+')
+    local is_old = tonumber(since) < now - group_ttl
+    local is_used = fresh[group .. '/' .. ctx] or fresh[group .. '/+'] or not is_old
+    if not is_used and retire(ctx, group) then close_group(ctx, group) end
+  end
+end
+
 local function clean()
   local fresh = {}
   -- Who is only slow for a moment is not gone.
@@ -45,29 +83,14 @@ local function clean()
   for field, seen in pairs_of(call('HGETALL', base .. '/subscribed')) do
     if tonumber(seen) < now - patience then call('HDEL', base .. '/subscribed', field) else fresh[field] = true end
   end
-  local delayed = call('ZCARD', base .. '/delayed')
   local contexts_left = 0
   for ctx, opened in pairs_of(call('HGETALL', base .. '/contexts')) do
-    local groups_left = 0
-    for group, since in pairs_of(call('HGETALL', base .. '/groups/' .. ctx)) do
-      queue_dismiss_idle(ctx, group, group_ttl)
-      drop_stale(group, ctx)
-      drop_stale(group, '+')
-      local is_old = tonumber(since) < now - group_ttl
-      local is_used = fresh[group .. '/' .. ctx] or fresh[group .. '/+'] or not is_old
-      if is_used or not retire(ctx, group) then
-        groups_left = groups_left + 1
-      else
-        queue_close(ctx, group)
-        call('DEL', again_key(ctx, group), waiting_key(group, ctx), staff_key(group, ctx))
-        call('HDEL', base .. '/groups/' .. ctx, group)
-        groups_known[ctx] = nil
-      end
-    end
-    if groups_left == 0 and delayed == 0 and queue_size(ctx) == 0 and tonumber(opened) < now - group_ttl then
-      queue_remove(ctx)
-      call('HDEL', base .. '/contexts', ctx)
+    local since_of = {}
+    for group, since in pairs_of(call('HGETALL', base .. '/groups/' .. ctx)) do since_of[group] = since end
+    if is_needless(ctx, opened, since_of, fresh) then
+      close_context(ctx, since_of)
     else
+      clean_groups(ctx, since_of, fresh)
       contexts_left = contexts_left + 1
     end
   end

@@ -47,8 +47,10 @@ export class Caller {
     const { clock, maxResults: max, resultTtlMs: ttlMs } = context.settings
     this.#context = context
     this.#results = new BoundedMap({ clock, max, ttlMs })
-    this.#offering = new Offering(context, (hold) => {
-      this.#settle(hold, completionOf(hold, nobodyEnding(hold), context.host), undefined)
+    this.#offering = new Offering(context, (hold, ending) => {
+      // What ends as the transport closes is nobody's concern any more.
+      if (this.#open.get(hold.open.key) === hold.open)
+        this.#settle(hold, completionOf(hold, ending, context.host), undefined)
     })
   }
 

@@ -1,3 +1,4 @@
+import { toErrorShape } from '../error-shape.ts'
 import type { ErrorShape } from '../errors.ts'
 import type { CompleteEvent, TerminalStatus } from '../transport.ts'
 import { routeKey } from '../topic/topic.ts'
@@ -41,6 +42,11 @@ export function queueTtlEnding(ttlMs: number): Ending {
 export function nobodyEnding({ open, workgroup }: Hold): Ending {
   const message = `no worker of ${workgroup} is subscribed to ${routeKey(open.task.route)}`
   return { status: 'failed', error: { code: 'ERR_AETHER_WORKERS_NONE', message, retryable: true } }
+}
+
+/** The engine does not take the task, however often it is offered. */
+export function refusedEnding(error: unknown): Ending {
+  return { status: 'failed', error: toErrorShape(error) }
 }
 
 /** Past its last attempt: the worker's own error, where it gave one. */

@@ -1,6 +1,8 @@
+import { isAetherError } from '../errors.ts'
 import { routeKey } from '../topic/topic.ts'
 import type { WaitOptions } from '../transport.ts'
 import { AnswerTimes } from './answer-times.ts'
+import { nobodyEnding, refusedEnding, type Ending } from './endings.ts'
 import type { LeaseContext } from './lease-context.ts'
 import { OfferWindow } from './offer-window.ts'
 import type { Hold } from './open-task.ts'
@@ -12,15 +14,15 @@ const mostObserverSends = 5
 /** Offers tasks to workers, again and again until somebody answers, so many at a time as the window lets out. */
 export class Offering {
   readonly #context: LeaseContext
-  /** Called when the engine knows that nobody is subscribed, for an offer that no call waits for. */
-  readonly #onNobody: (hold: Hold) => void
+  /** Ends a task whose offer, for which no call waits, went nowhere: nobody is subscribed, or the engine refused it for good. */
+  readonly #onEnding: (hold: Hold, ending: Ending) => void
   readonly #answers: AnswerTimes
   /** By route and workgroup; an empty one is forgotten. */
   readonly #windows = new Map<string, OfferWindow<Hold>>()
 
-  constructor(context: LeaseContext, onNobody: (hold: Hold) => void) {
+  constructor(context: LeaseContext, onEnding: (hold: Hold, ending: Ending) => void) {
     this.#context = context
-    this.#onNobody = onNobody
+    this.#onEnding = onEnding
     this.#answers = new AnswerTimes(context.settings)
   }
 
@@ -132,9 +134,10 @@ export class Offering {
   #offer(hold: Hold): void {
     this.offer(hold).then(
       (outcome) => {
-        if (foundNobody(hold, outcome)) this.#onNobody(hold)
+        if (foundNobody(hold, outcome)) this.#onEnding(hold, nobodyEnding(hold))
       },
       (error: unknown) => {
+        if (isRefused(hold, error)) return this.#onEnding(hold, refusedEnding(error))
         this.#context.host.logger.debug('an offer was not sent', { tid: hold.open.task.tid, error })
       },
     )
@@ -154,7 +157,7 @@ export class Offering {
       hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
       return
     }
-    if (!hold.isNamed && hold.sends >= mostObserverSends) return this.#onNobody(hold)
+    if (!hold.isNamed && hold.sends >= mostObserverSends) return this.#onEnding(hold, nobodyEnding(hold))
     // Others may go first: perhaps nobody serves this one.
     this.leave(hold)
     this.enter(hold)
@@ -165,6 +168,11 @@ export class Offering {
 export function foundNobody(hold: Hold, outcome: SendOutcome): boolean {
   const isUntouched = hold.isNamed && hold.status === 'offered' && hold.attempt === 1 && hold.sends === 1
   return outcome === 'nobody' && isUntouched && !hold.open.task.waitForWorkers
+}
+
+/** Whether the engine will never take a task that no worker began: each further offer would end as this one. */
+function isRefused({ isNamed, begun, status }: Hold, error: unknown): boolean {
+  return isNamed && begun === 0 && status === 'offered' && isAetherError(error) && !error.retryable
 }
 
 /** Observers take their copy of the first one; after that each workgroup is served for itself. */

@@ -46,6 +46,25 @@ describe('the way of a task', () => {
 })
 
 describe('offers', () => {
+  test('that the engine refuses for good end what nobody began, also where no call waits for them', async () => {
+    const { clock, hub, member } = party({ window: 1 })
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume()
+    hub.maxMessageBytes = 2_000
+    const body = new TextEncoder().encode(JSON.stringify('x'.repeat(3_000)))
+    await caller.transport.send(taskOf('out'))
+    await caller.transport.send(taskOf('behind', { body }))
+    await caller.transport.send(taskOf('later', { body, delayMs: 500 }))
+    await clock.advance(5)
+    expect(caller.completions('behind')).toMatchObject([
+      { status: 'failed', attempt: 0, error: { code: 'ERR_AETHER_PAYLOAD_TOO_LARGE' } },
+    ])
+    await clock.advance(600)
+    expect(caller.completions('later')).toHaveLength(1)
+    expect(worker.deliveries).toHaveLength(1)
+  })
+
   test('that found nobody are made again soon after somebody consumes; those on their way are not', async () => {
     const { clock, hub, member, close } = party({ resendMs: 1_000, resendMaxMs: 60_000 })
     hub.knowsNobody = true

@@ -46,7 +46,7 @@ export class LossyHub {
   fate: Fate = () => [1]
   /** Whether the hub tells senders that nobody is subscribed. */
   knowsNobody = false
-  /** Signals that are longer are refused. */
+  /** Signals and offers that are longer are refused. */
   maxMessageBytes = Infinity
   readonly relays: HubRelay[] = []
   readonly sent: Message[] = []
@@ -164,6 +164,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
     if (this.state.status === 'reconnecting')
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     const bytes = encodeEnvelope(taskToParcel(task, offer))
+    this.#checkSize(bytes)
     const members = this.#hub.membersFor(task.route)
     for (const { relay, handler } of members) {
       const deliver = (): void => {
@@ -191,8 +192,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
 
   async signal(to: string, signal: Signal): Promise<void> {
     const bytes = encodeEnvelope(signalToParcel(signal))
-    if (bytes.length > this.#hub.maxMessageBytes)
-      throw new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `${bytes.length} bytes`)
+    this.#checkSize(bytes)
     if (this.state.status !== 'ready') throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
     for (const relay of this.#hub.relays) {
       if (to !== everyone && relay.inbox !== to) continue
@@ -225,6 +225,11 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   async close(): Promise<void> {
     this.#become({ status: 'closed' })
     this.#leave()
+  }
+
+  #checkSize({ length }: Uint8Array): void {
+    if (length <= this.#hub.maxMessageBytes) return
+    throw new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `${length} bytes`)
   }
 
   #leave(): void {

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { mqtt, type MqttOptions } from '../src/index.ts'
 import { recordingLogger } from './support/recording-logger.ts'
 
-const users = { worker: 'w', guest: 'g' }
+const users = { worker: 'w', guest: 'g', mute: 'm' }
 const route = { union: 'u', job: 'j', task: 't', context: 'x' }
 const consume = { workgroup: 'workers', credit: 1, leaseMs: 1_000 }
 let server: MosquittoServer
@@ -22,7 +22,9 @@ beforeAll(async () => {
   const acl = join(folder, 'acl')
   // A guest may speak with others, but neither take tasks nor perform those of one job.
   const guest = ['topic readwrite u/$aether/#', 'topic write u/+/+/+/+/perform', 'topic deny u/secret/#']
-  await writeFile(acl, ['user worker', 'topic readwrite #', 'user guest', ...guest, ''].join('\n'))
+  const mute = ['topic read #', 'topic write u/$aether/presence/#']
+  const lines = ['user worker', 'topic readwrite #', 'user guest', ...guest, 'user mute', ...mute, '']
+  await writeFile(acl, lines.join('\n'))
   server = await startMosquitto({ users, config: `acl_file ${acl}` })
 })
 afterEach(async () => {
@@ -114,6 +116,24 @@ describe('what the broker refuses', () => {
     })
     await guest.send(task('open'))
     expect(guest.state.status).toBe('ready')
+  })
+
+  it('is what a worker answers: the log says once why nobody hears of its tasks', async () => {
+    const logger = recordingLogger()
+    const mute = await started('mute', {}, logger)
+    const begun: string[] = []
+    await mute.consume(route, consume, ({ task: { tid } }) => begun.push(tid))
+    const caller = await started('worker')
+    for (const tid of ['1', '2']) await caller.send({ ...task('j'), tid })
+    const refusals = (): number =>
+      logger.lines.filter(({ message }) => /signal was not sent/.test(message)).length
+    await until(() => begun.length > 0 && refusals() > 1)
+    expect(logger.warnings()).toMatchObject([
+      {
+        message: 'the broker does not let this user answer other instances',
+        fields: { error: { code: 'ERR_AETHER_TOKEN_REFUSED' } },
+      },
+    ])
   })
 
   it('is another client of the same name: told, the first one ends and does not come back to end the second', async () => {

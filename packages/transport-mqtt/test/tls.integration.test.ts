@@ -318,13 +318,28 @@ describe('MQTT 3.1.1', () => {
     await expectRefused({ url: gate.url, protocolVersion: 5 }, 'ERR_AETHER_PROTOCOL_VERSION', /version/)
   })
 
-  it('learns from the workers that none of them works on a task; of peers without Aether it cannot know', async () => {
+  it('learns from the workers that none of them works on a task', async () => {
     for (const options of [{ url: urls.plain }, { url: urls.plain, protocolVersion: 4 }] as const) {
       expect(await application(options).perform(echo, 1).settle()).toMatchObject({
         status: 'failed',
         error: { code: 'ERR_AETHER_WORKERS_NONE' },
       })
     }
+  })
+
+  it('knows of workers over MQTT 5 as soon as they have started', async () => {
+    for (let n = 0; n < 10; n++) {
+      const caller = application({ url: urls.plain, protocolVersion: 4 })
+      await caller.start()
+      const task = defineTask({ job: 'text', task: `mixed-${n}` })
+      const worker = application({ url: urls.plain }).worker()
+      worker.handle(task, (input) => input)
+      await worker.start()
+      expect(await caller.perform(task, n)).toBe(n)
+    }
+  })
+
+  it('cannot know that no peer without Aether works on a task', async () => {
     const perhaps = application({ url: urls.plain, protocolVersion: 4, interop: 'aethermagic' })
     expect(await perhaps.perform(echo, 1, { deadlineMs: 700 }).settle()).toMatchObject({ status: 'expired' })
   })

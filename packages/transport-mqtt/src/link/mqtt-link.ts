@@ -1,10 +1,9 @@
 import { isVersionRefusal, closedError, isFinal, timeoutError } from '../errors.ts'
-import type { AetherError, TransportState, WaitOptions } from '@aether/core'
+import { type AetherError, createStateMachine, type TransportState, type WaitOptions } from '@aether/core'
 import type { IPublishPacket } from 'mqtt'
 import type { MqttSettings } from '../options.ts'
 import { Connection, type Session, type Will } from './connection.ts'
 import { Outbox, type Publication } from './outbox.ts'
-import { StateFeed } from './state-feed.ts'
 import { Subscriptions, type Subscription, type SubscriptionOptions } from './subscriptions.ts'
 
 export interface LinkOptions {
@@ -23,7 +22,7 @@ const manyShortOnes = 5
 /** One connection to the broker that is made again whenever it ends: the only state machine that does so. */
 export class MqttLink {
   readonly #options: LinkOptions
-  readonly #feed = new StateFeed()
+  readonly #states = createStateMachine()
   readonly #outbox: Outbox
   readonly #subscriptions: Subscriptions
   #connection: Connection | undefined
@@ -56,7 +55,7 @@ export class MqttLink {
   }
 
   get state(): TransportState {
-    return this.#feed.state
+    return this.#states.state
   }
 
   /** Of the connection that is there, or was last. */
@@ -70,14 +69,14 @@ export class MqttLink {
   }
 
   states(options?: WaitOptions): AsyncIterable<TransportState> {
-    return this.#feed.changes(options)
+    return this.#states.changes(options)
   }
 
   /** Resolves when ready; rejects and stays `failed` where that cannot be within `connectTimeoutMs`. */
   start(will?: Will): Promise<void> {
     const { connectTimeoutMs } = this.#options.settings
     this.#will = will
-    this.#feed.set({ status: 'starting' })
+    this.#states.set({ status: 'starting' })
     return new Promise((resolve, reject) => {
       this.#starting = { resolve, reject }
       this.#startTimer = setTimeout(() => {
@@ -109,12 +108,12 @@ export class MqttLink {
   }
 
   get #isOver(): boolean {
-    const { status } = this.#feed.state
+    const { status } = this.#states.state
     return status === 'closing' || status === 'closed' || status === 'failed'
   }
 
   #overError(): AetherError {
-    const { state } = this.#feed
+    const { state } = this.#states
     return state.status === 'failed' ? state.error : closedError()
   }
 
@@ -146,7 +145,7 @@ export class MqttLink {
     this.#outbox.opened(connection, session)
     this.#options.onReady?.(session)
     clearTimeout(this.#startTimer)
-    this.#feed.set({ status: 'ready', generation: this.#generation })
+    this.#states.set({ status: 'ready', generation: this.#generation })
     this.#starting?.resolve()
     this.#starting = undefined
   }
@@ -165,7 +164,7 @@ export class MqttLink {
     if (isTakenOver || (this.#generation === 0 && isLast && isFinal(error))) return this.#fail(error)
     this.#targetIndex += 1
     this.#count(error)
-    if (this.#generation > 0) this.#feed.set({ status: 'reconnecting', attempt: this.#attempt, error })
+    if (this.#generation > 0) this.#states.set({ status: 'reconnecting', attempt: this.#attempt, error })
     const { initialMs, maxMs } = this.#options.settings.backoff
     const ceiling = Math.min(maxMs, initialMs * 2 ** Math.min(this.#attempt - 1, 30))
     this.#timer = setTimeout(() => this.#connect(), Math.random() * ceiling)
@@ -202,7 +201,7 @@ export class MqttLink {
   #fail(error: AetherError): void {
     if (this.#isOver) return
     this.#stop()
-    this.#feed.set({ status: 'failed', error })
+    this.#states.set({ status: 'failed', error })
     void this.#connection?.end(false)
     this.#connection = undefined
     this.#refuse(error)
@@ -221,19 +220,19 @@ export class MqttLink {
   }
 
   async #close(last: () => Promise<unknown>, { signal }: WaitOptions): Promise<void> {
-    const { status } = this.#feed.state
+    const { status } = this.#states.state
     if (status === 'failed') return
     this.#stop()
     const isReady = status === 'ready'
     const goodbye = isReady && signal?.aborted !== true ? this.#lastWords(last) : undefined
-    this.#feed.set({ status: 'closing' })
+    this.#states.set({ status: 'closing' })
     if (goodbye) await within(this.#options.settings.closeTimeoutMs, signal, goodbye)
     const connection = this.#connection
     this.#connection = undefined
     const isSaid = isReady && this.#outbox.size === 0
     this.#refuse(closedError())
     await connection?.end(isSaid)
-    this.#feed.set({ status: 'closed' })
+    this.#states.set({ status: 'closed' })
   }
 
   async #lastWords(last: () => Promise<unknown>): Promise<void> {

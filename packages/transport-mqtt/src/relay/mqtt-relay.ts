@@ -4,6 +4,7 @@ import {
   type EventFilter,
   eventToParcel,
   everyone,
+  isAetherError,
   type Listener,
   type Offer,
   type Parcel,
@@ -62,6 +63,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
   #parts: Parts | undefined
   #started: Promise<unknown> | undefined
   #ignored = 0
+  #isSilenced = false
 
   constructor(settings: MqttSettings) {
     const { clientId, maxPayloadBytes } = settings
@@ -160,9 +162,8 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     const consumer = await work.join(route, workgroup, handler)
     const leave = board.serve(route, workgroup)
     const written = board.write()
-    // Only callers that speak 3.1.1 have to read it.
-    if (this.#isNew) written.catch(() => undefined)
-    else await written
+    // Callers that speak 3.1.1 believe nobody is here until they have read it; to those over MQTT 5 the worker is of use without.
+    await (this.#isNew ? written.catch(() => undefined) : written)
     return {
       close: async () => {
         leave()
@@ -276,7 +277,19 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
   #sendSignals(union: string, to: string, payload: Uint8Array): Promise<unknown> {
     const topic = to === everyone ? everyoneTopic(union) : inboxTopic(union, to)
     const { qos } = this.#settings
-    return this.#link.publish({ topic, payload: asBuffer(payload), options: { qos }, waits: false })
+    const sent = this.#link.publish({ topic, payload: asBuffer(payload), options: { qos }, waits: false })
+    sent.catch((error: unknown) => this.#warnOfRefusal(topic, error))
+    return sent
+  }
+
+  /** Without these rights tasks run, and nobody ever hears of it: the lease layer takes a refused signal for a lost one. */
+  #warnOfRefusal(topic: string, error: unknown): void {
+    if (this.#isSilenced || !isAetherError(error) || error.code !== 'ERR_AETHER_TOKEN_REFUSED') return
+    this.#isSilenced = true
+    this.#open().host.logger.warn('the broker does not let this user answer other instances', {
+      topic,
+      error,
+    })
   }
 
   async #retain(topic: string, payload: Buffer): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Clock } from '@aether/core'
+
 /** What the queue modes read of the options of `redis`. */
 export interface QueueSettings {
   readonly prefix: string
@@ -9,6 +11,8 @@ export interface QueueSettings {
   readonly maxDeadLetters: number
   readonly resultTtlMs: number
   readonly groupTtlMs: number
+  /** @default the machine's own */
+  readonly clock?: Clock
 }
 
 interface Limits {

@@ -53,8 +53,6 @@ export interface QueueParts<C extends Capabilities> {
   readonly scripts: QueueScripts
   readonly settings: QueueSettings
   readonly capabilities: C
-  readonly clock?: Clock
-  readonly random?: () => number
 }
 
 /** A transport whose queue is Redis itself, be it streams or lists. */
@@ -75,7 +73,7 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
   readonly scripts: QueueScripts
   readonly settings: QueueSettings
   readonly clock: Clock
-  readonly random: () => number
+  readonly random: () => number = Math.random
   readonly turns = new Turns()
   /** Its full name is known at `start`. */
   instance: string = randomBytes(6).toString('base64url')
@@ -102,8 +100,7 @@ class RedisQueueTransport<C extends Capabilities> implements QueueTransport<C>, 
     this.link = parts.link
     this.scripts = parts.scripts
     this.settings = settings
-    this.clock = parts.clock ?? systemClock
-    this.random = parts.random ?? Math.random
+    this.clock = settings.clock ?? systemClock
     this.#caller = new Caller(this, (lane) => this.#forget(lane))
   }
 

@@ -1,11 +1,13 @@
 import {
   AetherError,
+  type Clock,
   type CompleteEvent,
   type ConsumeOptions,
   type Delivery,
   type Logger,
   type Route,
   type StatusEvent,
+  systemClock,
   type TaskMessage,
   type Transport,
 } from '@aether/core'
@@ -50,6 +52,8 @@ export interface QueueStage {
 export interface PeerOptions extends Partial<RedisOptions> {
   /** Stands between the transport and its link. */
   readonly between?: (link: RedisLink) => RedisLink
+  /** Of its machine. */
+  readonly clock?: Clock
 }
 
 export async function openQueueStage(mode: QueueMode, server?: RedisServer): Promise<QueueStage> {
@@ -58,8 +62,8 @@ export async function openQueueStage(mode: QueueMode, server?: RedisServer): Pro
   return {
     server: own,
     keys: async (glob) => (await own.cli('KEYS', glob)).split('\n').filter((key) => key !== ''),
-    async peer({ between = (link: RedisLink) => link, ...options }: PeerOptions = {}) {
-      const peer = await startPeer(mode, between, { url: own.url, ...options })
+    async peer(options: PeerOptions = {}) {
+      const peer = await startPeer(mode, { url: own.url, ...options })
       opened.push(peer.transport)
       return peer
     },
@@ -148,13 +152,13 @@ export function betweenRuns(
 
 async function startPeer(
   mode: QueueMode,
-  between: (link: RedisLink) => RedisLink,
-  options: RedisOptions,
+  { between = (link) => link, clock = systemClock, ...options }: PeerOptions,
 ): Promise<QueuePeer> {
   const resolved = resolveOptions({ mode, backoff: { initialMs: 10, maxMs: 100 }, ...options })
   const link = between(createLink(resolved))
+  const settings = { ...resolved, clock }
   const transport: QueueTransport =
-    mode === 'lists' ? createLists(link, resolved) : createStreams(link, resolved)
+    mode === 'lists' ? createLists(link, settings) : createStreams(link, settings)
   const events: (StatusEvent | CompleteEvent)[] = []
   const log: { level: string; message: string }[] = []
   const say =

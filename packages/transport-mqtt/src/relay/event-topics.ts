@@ -120,7 +120,10 @@ export class EventTopics {
       const subscription = link.subscribe({ filter: name, qos }, (topic, payload) =>
         this.#hear(name, topic, payload),
       )
-      subscription.catch(() => this.#subscriptions.delete(name))
+      subscription.catch(() => {
+        // Not another one of the same name, made meanwhile.
+        if (this.#subscriptions.get(name) === subscription) this.#subscriptions.delete(name)
+      })
       this.#subscriptions.set(name, subscription)
     }
     // What could not be made has nothing to leave.

@@ -9,6 +9,8 @@ export class WorkLinks {
   readonly #main: MqttLink
   readonly #options: LinkOptions
   readonly #others = new Map<string, { readonly link: MqttLink; readonly started: Promise<void> }>()
+  /** So many were ever made: a client id that is given twice would end the connection of another. */
+  #made = 0
   /** The workgroup whose tasks come over the main link. */
   #first: string | undefined
 
@@ -25,10 +27,11 @@ export class WorkLinks {
     let other = this.#others.get(workgroup)
     if (!other) {
       const { settings, clientId } = this.#options
+      this.#made += 1
       const link = new MqttLink({
         ...this.#options,
         settings: { ...settings, protocolVersion: session?.version },
-        clientId: `${clientId}-${this.#others.size + 1}`,
+        clientId: `${clientId}-${this.#made}`,
       })
       other = { link, started: link.start() }
       this.#others.set(workgroup, other)

@@ -1,4 +1,4 @@
-import { AetherError, checkName, checkRoute, filterTopic, routeKey } from '@aether/core'
+import { AetherError, checkName, checkRoute, createStateMachine, filterTopic, routeKey } from '@aether/core'
 import type {
   AetherEvent,
   CompleteEvent,
@@ -9,6 +9,7 @@ import type {
   Listener,
   Receipt,
   Route,
+  StateMachine,
   StatusEvent,
   TaskMessage,
   Transport,
@@ -22,7 +23,6 @@ import type { MemoryCapabilities } from './capabilities.ts'
 import { MemoryConsumer } from './delivery.ts'
 import { closedError, floodError, fromEngine, refusalError, unknownTaskError } from './errors.ts'
 import type { Hub } from './hub.ts'
-import { StateMachine } from './state-machine.ts'
 import { WaitingRoom } from './waiting-room.ts'
 import type { WaitingRoomOptions } from './waiting-room.ts'
 
@@ -34,7 +34,7 @@ export class Endpoint implements Transport<MemoryCapabilities> {
   readonly name: string = 'memory'
   readonly capabilities: MemoryCapabilities
   readonly hub: Hub
-  readonly #states: StateMachine = new StateMachine()
+  readonly #states: StateMachine = createStateMachine()
   readonly #room: WaitingRoom
   readonly #consumers = new Set<MemoryConsumer>()
   readonly #listeners = new Set<MemoryListener>()

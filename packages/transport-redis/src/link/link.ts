@@ -1,4 +1,11 @@
-import { AetherError, type Logger, silentLogger, type TransportState, type WaitOptions } from '@aether/core'
+import {
+  AetherError,
+  createStateMachine,
+  type Logger,
+  silentLogger,
+  type TransportState,
+  type WaitOptions,
+} from '@aether/core'
 import { closedError, connectError, connectTimeout, lostCall, lostError, passes } from '../errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { backoffMs, pause } from './backoff.ts'
@@ -8,7 +15,6 @@ import type { ServerLimits } from './server-limits.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import type { Argument, RedisLink, Reply, Script, Subscription } from './redis-link.ts'
 import type { OpenSession, Session } from './session.ts'
-import { StateFeed } from './state-feed.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -26,14 +32,13 @@ export class Link implements RedisLink {
   readonly isCluster: boolean
   readonly #options: ResolvedOptions
   readonly #parts: LinkParts
-  readonly #feed = new StateFeed()
+  readonly #states = createStateMachine()
   readonly #queue: ReadyQueue
   readonly #calls: Calls
   readonly #subscriptions: Subscriptions
   readonly #stop = new AbortController()
   readonly #leaving = new Set<Promise<void>>()
   #logger: Logger = silentLogger
-  #state: TransportState = { status: 'idle' }
   #generation = 0
   #session: Session | undefined
   #watchdog: Watchdog | undefined
@@ -53,11 +58,11 @@ export class Link implements RedisLink {
   }
 
   get state(): TransportState {
-    return this.#state
+    return this.#states.state
   }
 
   states(options: WaitOptions = {}): AsyncIterable<TransportState> {
-    return this.#feed.iterate(this.#state, options.signal)
+    return this.#states.changes(options)
   }
 
   start(logger: Logger, options: WaitOptions = {}): Promise<void> {
@@ -104,7 +109,7 @@ export class Link implements RedisLink {
   async #start(logger: Logger, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
     this.#logger = logger
-    this.#enter({ status: 'starting' })
+    this.#states.set({ status: 'starting' })
     const onAbort = (): void => this.#stop.abort(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -133,7 +138,7 @@ export class Link implements RedisLink {
       // What once worked may work again; what never did is most likely a mistake in the options.
       const isHopeless = this.#generation === 0 && !reason.retryable
       if (isHopeless || performance.now() >= deadline) throw this.#fail(reason)
-      if (this.#generation > 0) this.#enter({ status: 'reconnecting', attempt, error: reason })
+      if (this.#generation > 0) this.#states.set({ status: 'reconnecting', attempt, error: reason })
       const delayMs = backoffMs(attempt, this.#options.backoff, this.#parts.random)
       await pause(Math.min(delayMs, deadline - performance.now()), this.#stop.signal)
       if (this.#stop.signal.aborted) throw this.#stopped()
@@ -175,7 +180,7 @@ export class Link implements RedisLink {
     this.#watchdog = new Watchdog(this.#options.keepAliveMs, session)
     this.#calls.open(session, limits)
     this.#subscriptions.open(session.listener)
-    this.#enter({ status: 'ready', generation: this.#generation })
+    this.#states.set({ status: 'ready', generation: this.#generation })
     if (this.#generation > 1) this.#logger.info('connected to Redis again', { redis: session.name })
     this.#queue.settle()
     session.onLost((error) => this.#lose(session, error))
@@ -190,7 +195,7 @@ export class Link implements RedisLink {
     this.#calls.lose(lostCall(error))
     this.#logger.warn('lost the connection to Redis', { redis: session.name, reason: cause.message })
     this.#queue.explain(error)
-    this.#enter({ status: 'reconnecting', attempt: 0, error })
+    this.#states.set({ status: 'reconnecting', attempt: 0, error })
     this.#connecting = this.#reconnect()
     // Rejects only for a close, which is in the state already.
     this.#connecting.catch(() => {})
@@ -209,8 +214,8 @@ export class Link implements RedisLink {
   }
 
   async #close(): Promise<void> {
-    const wasOver = this.#state.status === 'failed'
-    if (!wasOver) this.#enter({ status: 'closing' })
+    const wasOver = this.#states.state.status === 'failed'
+    if (!wasOver) this.#states.set({ status: 'closing' })
     const session = this.#session
     this.#forget()
     this.#stop.abort()
@@ -220,11 +225,11 @@ export class Link implements RedisLink {
     // What it rejects with was told to those who wait for `start`.
     await this.#connecting.catch(() => {})
     while (this.#leaving.size > 0) await Promise.all(this.#leaving)
-    this.#enter({ status: 'closed' })
+    this.#states.set({ status: 'closed' })
   }
 
   #fail(error: AetherError): AetherError {
-    this.#enter({ status: 'failed', error })
+    this.#states.set({ status: 'failed', error })
     this.#calls.end(error)
     this.#queue.settle(error)
     return error
@@ -250,16 +255,12 @@ export class Link implements RedisLink {
   }
 
   #isOver(): boolean {
-    const { status } = this.#state
+    const { status } = this.#states.state
     return status === 'closing' || status === 'closed' || status === 'failed'
   }
 
   #overError(): AetherError {
-    return this.#state.status === 'failed' ? this.#state.error : closedError()
-  }
-
-  #enter(state: TransportState): void {
-    this.#state = state
-    this.#feed.push(state)
+    const { state } = this.#states
+    return state.status === 'failed' ? state.error : closedError()
   }
 }

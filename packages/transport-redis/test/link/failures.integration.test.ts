@@ -141,7 +141,7 @@ test('calls and subscriptions wait for a connection: so many and so long', async
   await expect(one.command('PING', [])).rejects.toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
   await expect(one.subscribe('a', () => {})).rejects.toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
   await following
-  expect(states.at(0)).toBe('ready')
+  expect(states.at(0)).toBe('reconnecting')
   expect(states.at(-1)).toBe('closed')
 })
 

@@ -1,4 +1,4 @@
-import type { TransportState, WaitOptions } from '@aether/core'
+import type { TransportState, WaitOptions } from '../transport.ts'
 
 /** Changes an observer may fall behind before the oldest are dropped. */
 const maxBehind = 64
@@ -9,7 +9,28 @@ interface Observer {
 }
 
 /** The one place where the state of a transport changes, and who is told. */
-export class StateMachine {
+export interface StateMachine {
+  /** `idle` at first. */
+  readonly state: TransportState
+  /** `closed` or `failed`: it changes no more. */
+  readonly isOver: boolean
+  set(state: TransportState): void
+  /** Each change from the first `next()` on, the oldest of 64 dropped; ends after `closed` or `failed`. Rejects with the signal's reason when it aborts. */
+  changes(options?: WaitOptions): AsyncIterable<TransportState>
+}
+
+/**
+ * For authors of transports: `state` and `states()` of the contract.
+ *
+ * @example
+ * const states = createStateMachine()
+ * states.set({ status: 'starting' })
+ */
+export function createStateMachine(): StateMachine {
+  return new States()
+}
+
+class States implements StateMachine {
   #state: TransportState = { status: 'idle' }
   readonly #observers = new Set<Observer>()
 
@@ -30,7 +51,6 @@ export class StateMachine {
     }
   }
 
-  /** Each change from the first `next()` on; ends after `closed` or `failed`. Rejects with the signal's reason when it aborts. */
   changes(options: WaitOptions = {}): AsyncIterable<TransportState> {
     return { [Symbol.asyncIterator]: () => this.#iterate(options.signal) }
   }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 
-import { StateMachine } from '../src/state-machine.ts'
+import { createStateMachine } from '../../src/state/state-machine.ts'
 
 test('each observer sees each change, and the end', async () => {
-  const machine = new StateMachine()
+  const machine = createStateMachine()
   const follow = async (): Promise<string[]> => {
     const seen: string[] = []
     for await (const { status } of machine.changes()) seen.push(status)
@@ -18,7 +18,7 @@ test('each observer sees each change, and the end', async () => {
 })
 
 test('return ends a pending next, an abort rejects it with its reason, and what is behind is bounded', async () => {
-  const machine = new StateMachine()
+  const machine = createStateMachine()
   const iterator = machine.changes()[Symbol.asyncIterator]()
   const pending = iterator.next()
   await iterator.return?.()

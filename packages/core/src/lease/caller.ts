@@ -1,9 +1,7 @@
 import { errorFromShape } from '../error-shape.ts'
-import { AetherError, type ErrorShape } from '../errors.ts'
-import { TidTable } from '../table/tid-table.ts'
+import type { ErrorShape } from '../errors.ts'
 import { matchesRoute } from '../topic/topic.ts'
 import type { CompleteEvent, Receipt, Route, TaskMessage, WaitOptions } from '../transport.ts'
-import { BoundedMap } from './bounded-map.ts'
 import { answer, refuse, revokeHolder } from './caller-answers.ts'
 import {
   cancelledEnding,
@@ -16,19 +14,18 @@ import {
   revocation,
   type Ending,
 } from './endings.ts'
-import { announce, say, type LeaseContext } from './lease-context.ts'
+import { announce, type LeaseContext } from './lease-context.ts'
 import { foundNobody, Offering } from './offering.ts'
 import {
   newHold,
-  newOpenTask,
   taskKey,
   type Acceptance,
   type Hold,
   type LeaseDeadLetter,
   type OpenTask,
-  type Result,
 } from './open-task.ts'
 import type { Signal } from './relay.ts'
+import { TaskBook } from './task-book.ts'
 
 /**
  * The caller's side: it is the queue of its own tasks. It offers each until a worker answers, watches the worker's lease until the end, and alone decides how
@@ -36,44 +33,32 @@ import type { Signal } from './relay.ts'
  */
 export class Caller {
   readonly #context: LeaseContext
-  readonly #open = new TidTable<OpenTask>()
-  readonly #results: BoundedMap<Result>
+  readonly #book: TaskBook
   readonly #offering: Offering
-  readonly #deadLetters: LeaseDeadLetter[] = []
-  /** Tasks whose named workgroup is not done; `#open` also holds those that only observers still work on. */
-  #live = 0
 
   constructor(context: LeaseContext) {
-    const { clock, maxResults: max, resultTtlMs: ttlMs } = context.settings
     this.#context = context
-    this.#results = new BoundedMap({ clock, max, ttlMs })
+    this.#book = new TaskBook(context)
     this.#offering = new Offering(context, (hold, ending) => {
       // What ends as the transport closes is nobody's concern any more.
-      if (this.#open.get(hold.open.key) === hold.open)
+      if (this.#book.get(hold.open.key) === hold.open)
         this.#settle(hold, completionOf(hold, ending, context.host), undefined)
     })
   }
 
   get deadLetters(): readonly LeaseDeadLetter[] {
-    return this.#deadLetters
+    return this.#book.deadLetters
   }
 
   get size(): number {
-    return this.#open.size
+    return this.#book.size
   }
 
   async send(task: TaskMessage, options: WaitOptions): Promise<Receipt> {
     options.signal?.throwIfAborted()
     const key = taskKey(task.route.union, task.tid)
-    if (this.#joins(key)) return { deduplicated: true }
-    const { maxOpen } = this.#context.settings
-    if (this.#live >= maxOpen) {
-      const message = `${maxOpen} tasks are open: wait for some to end`
-      throw new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
-    }
-    const open = newOpenTask(key, task)
-    this.#open.add(open)
-    this.#live += 1
+    if (this.#book.joins(key)) return { deduplicated: true }
+    const open = this.#book.add(key, task)
     this.#limit(open)
     if (task.delayMs > 0) {
       open.named.timer = this.#context.timers.set(task.delayMs, () => this.#offering.enter(open.named))
@@ -85,14 +70,14 @@ export class Caller {
 
   /** Whether the task is known: its remaining events, or its stored completion, reach this instance. */
   joins(union: string, tid: string): boolean {
-    return this.#joins(taskKey(union, tid))
+    return this.#book.joins(taskKey(union, tid))
   }
 
   /** Ends a task that this instance sent as cancelled: `over` when it ended before, `unknown` when it is not ours. */
   cancel(union: string, tid: string, reason: string): 'cancelled' | 'over' | 'unknown' {
     const key = taskKey(union, tid)
-    const open = this.#open.get(key)
-    if (!open || open.named.status === 'ended') return this.#results.get(key) ? 'over' : 'unknown'
+    const open = this.#book.get(key)
+    if (!open || open.named.status === 'ended') return this.#book.resultOf(key) ? 'over' : 'unknown'
     if (open.cancelReason !== undefined) return 'cancelled'
     open.cancelReason = reason
     if (open.named.status !== 'offered') {
@@ -112,8 +97,7 @@ export class Caller {
   }
 
   isCancelled(union: string, tid: string): boolean {
-    if (this.#open.get(taskKey(union, tid))?.cancelReason !== undefined) return true
-    return this.#results.get(taskKey(union, tid))?.complete.status === 'cancelled'
+    return this.#book.isCancelled(taskKey(union, tid))
   }
 
   /** Lets another instance follow a task; undefined when it is not ours. */
@@ -122,20 +106,12 @@ export class Caller {
     tid: string,
     inbox: string,
   ): { readonly complete?: CompleteEvent; readonly remainingMs: number } | undefined {
-    const key = taskKey(union, tid)
-    const result = this.#results.get(key)
-    if (result) return { complete: result.complete, remainingMs: 0 }
-    const open = this.#open.get(key)
-    if (!open) return undefined
-    const watchers = (open.watchers ??= new Set())
-    if (!watchers.has(inbox) && watchers.size >= this.#context.settings.maxWatchers) return undefined
-    watchers.add(inbox)
-    return { remainingMs: Math.max(0, open.task.deadline - this.#context.settings.clock.now()) }
+    return this.#book.watch(union, tid, inbox)
   }
 
   /** Takes a worker's word. */
   hear(signal: Signal): void {
-    const open = this.#open.get(taskKey(signal.route.union, signal.tid))
+    const open = this.#book.get(taskKey(signal.route.union, signal.tid))
     const hold = open && this.#holdOf(open, signal)
     if (!hold) return this.#answerUnknown(signal)
     if (this.#isCurrent(hold, signal)) return this.#take(hold, signal)
@@ -146,30 +122,20 @@ export class Caller {
 
   /** There is a new connection. */
   back(): void {
-    for (const { holds } of this.#open.entries()) for (const hold of holds) this.#offering.again(hold)
+    for (const { holds } of this.#book.entries()) for (const hold of holds) this.#offering.again(hold)
   }
 
   /** Somebody consumes a route, whose levels may be `+`. */
   served(route: Route, workgroup: string): void {
-    for (const { holds, task } of this.#open.entries()) {
+    for (const { holds, task } of this.#book.entries()) {
       if (!matchesRoute(route, task.route)) continue
       for (const hold of holds) if (hold.workgroup === workgroup) this.#offering.served(hold)
     }
   }
 
   close(): void {
-    this.#open.clear()
+    this.#book.clear()
     this.#offering.clear()
-    this.#results.clear()
-    this.#live = 0
-  }
-
-  #joins(key: string): boolean {
-    const result = this.#results.get(key)
-    if (!result) return this.#open.get(key) !== undefined
-    // Not within the call: whoever called must first learn that it was accepted.
-    this.#context.timers.set(0, () => this.#context.host.onEvent(result.complete))
-    return true
   }
 
   #limit(open: OpenTask): void {
@@ -207,19 +173,13 @@ export class Caller {
     const known = open.holds.find((hold) => hold.workgroup === workgroup)
     if (known || signal.attempt !== 1) return known
     // An observing workgroup took its copy of the first offer, or had no room for it.
-    if (open.holds.length > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
+    if (open.holds.length > this.#context.settings.maxGroups || this.#book.isStopped(open)) return undefined
     const hold = newHold(open, workgroup, false)
     hold.status = 'offered'
     hold.sends = 1
     hold.offers = 1
     open.holds.push(hold)
     return hold
-  }
-
-  /** Cancelled or expired: then observers stop too. */
-  #isStopped(open: OpenTask): boolean {
-    const status = this.#results.get(open.key)?.complete.status
-    return status === 'cancelled' || status === 'expired'
   }
 
   #isCurrent(hold: Hold, { attempt, from, kind }: Signal): boolean {
@@ -306,12 +266,12 @@ export class Caller {
     }
     // Where one that counts nothing spoke before, or does now, it is counted for: runs drop what is not newer.
     hold.told = Math.max(event.seq, hold.told + 1)
-    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup, seq: hold.told }
-    this.#context.host.onEvent(status)
-    for (const inbox of hold.open.watchers ?? []) {
-      const { route, tid, workgroup, attempt } = status
-      say(this.#context, inbox, { kind: 'attached', route, tid, workgroup, attempt, event: status })
-    }
+    this.#book.tell(hold.open, {
+      ...event,
+      attempt: hold.attempt,
+      workgroup: hold.workgroup,
+      seq: hold.told,
+    })
   }
 
   #complete(hold: Hold, signal: Signal): void {
@@ -322,7 +282,7 @@ export class Caller {
     const isOwn = event.attempt === hold.attempt && event.workgroup === hold.workgroup
     const complete = isOwn ? event : { ...event, attempt: hold.attempt, workgroup: hold.workgroup }
     const accepted = { kind: 'complete', attempt: hold.attempt, from: signal.from } as const
-    if (signal.deadLetter === true) this.#bury(hold, 'rejected', complete.error)
+    if (signal.deadLetter === true) this.#book.bury(hold, 'rejected', complete.error)
     this.#settle(hold, complete, accepted)
     answer(this.#context, signal, 'confirm')
   }
@@ -358,7 +318,7 @@ export class Caller {
   #next(hold: Hold, { isFailed, delayMs }: { readonly isFailed: boolean; readonly delayMs: number }): void {
     if (isFailed) hold.failures += 1
     if (isFailed && hold.failures >= hold.open.task.attempts) {
-      this.#bury(hold, 'attempts-exhausted', hold.lastError)
+      this.#book.bury(hold, 'attempts-exhausted', hold.lastError)
       return this.#settle(hold, completionOf(hold, exhaustedEnding(hold), this.#context.host), hold.accepted)
     }
     hold.attempt += 1
@@ -391,88 +351,30 @@ export class Caller {
     hold.timer?.cancel()
     hold.timer = undefined
     this.#offering.leave(hold)
-    if (hold.isNamed) {
-      this.#live -= 1
-      open.ttlTimer?.cancel()
-      this.#results.set(open.key, { complete, accepted })
-      this.#context.host.onEvent(complete)
-      this.#tellWatchers(open, complete)
-    }
+    if (hold.isNamed) this.#book.end(open, complete, accepted)
     announce(this.#context, complete)
-    this.#forgetWhenDone(open)
-  }
-
-  #tellWatchers(open: OpenTask, complete: CompleteEvent): void {
-    const { route, tid, workgroup, attempt } = complete
-    for (const inbox of open.watchers ?? []) {
-      say(this.#context, inbox, { kind: 'settled', route, tid, workgroup, attempt, event: complete })
-    }
-  }
-
-  /** Observers may be late with their first word, so the task stays for a moment. */
-  #forgetWhenDone(open: OpenTask): void {
-    if (open.named.status !== 'ended') return
-    for (const hold of open.holds) if (hold.status !== 'ended') return
-    const { relay, settings, timers } = this.#context
-    open.lingerTimer?.cancel()
-    const mayLinger = relay.capabilities.groups && this.#open.size - this.#live <= settings.maxResults
-    if (!mayLinger || this.#isStopped(open)) return this.#forget(open)
-    open.lingerTimer = timers.set(this.#offering.answerMs * 2, () => {
-      for (const hold of open.holds) if (hold.status !== 'ended') return
-      this.#forget(open)
-    })
-  }
-
-  #forget(open: OpenTask): void {
-    open.deadlineTimer?.cancel()
-    open.ttlTimer?.cancel()
-    open.lingerTimer?.cancel()
-    for (const hold of open.holds) {
-      hold.timer?.cancel()
-      hold.status = 'ended'
-    }
-    this.#open.delete(open)
+    this.#book.forgetWhenDone(open, this.#offering.answerMs * 2)
   }
 
   /** Never accepted: nobody is told. */
   #drop(open: OpenTask): void {
-    this.#live -= 1
     for (const hold of open.holds) {
       revokeHolder(this.#context, hold, leaseLost)
       hold.status = 'ended'
       this.#offering.leave(hold)
     }
-    this.#forget(open)
-  }
-
-  #bury(hold: Hold, reason: LeaseDeadLetter['reason'], error: LeaseDeadLetter['error']): void {
-    const { maxDeadLetters, clock } = this.#context.settings
-    const { task } = hold.open
-    this.#deadLetters.push({
-      task,
-      workgroup: hold.workgroup,
-      attempts: hold.attempt,
-      reason,
-      error,
-      at: clock.now(),
-    })
-    if (this.#deadLetters.length > maxDeadLetters) this.#deadLetters.shift()
-    this.#context.host.logger.warn('a task became a dead letter', {
-      tid: task.tid,
-      workgroup: hold.workgroup,
-      reason,
-    })
+    this.#book.drop(open)
   }
 
   #reasonFor(signal: Signal): ErrorShape {
-    const result = this.#results.get(taskKey(signal.route.union, signal.tid))
+    const result = this.#book.resultOf(taskKey(signal.route.union, signal.tid))
     return result ? revocation(result.complete) : leaseLost
   }
 
   /** The task is over, or never was ours. */
   #answerUnknown(signal: Signal): void {
     if (signal.kind === 'busy') return
-    const result = this.#results.get(taskKey(signal.route.union, signal.tid))
+    const result = this.#book.resultOf(taskKey(signal.route.union, signal.tid))
     if (result?.complete.workgroup === signal.workgroup && isRepetition(result.accepted, signal)) {
       return answer(this.#context, signal, 'confirm')
     }

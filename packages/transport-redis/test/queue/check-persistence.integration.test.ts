@@ -1,11 +1,11 @@
-import { startRedis } from '@aether/services'
+import { type RedisServerOptions, startRedis } from '@aether/services'
 import { until } from '@aether/testing'
 import { expect, it } from 'vitest'
 import { redis } from '../../src/index.ts'
 
-/** What a transport to a server with this persistence warns of, once it has looked. */
-async function warningsOf(persistence: 'none' | 'aof'): Promise<readonly string[]> {
-  await using server = await startRedis({ persistence })
+/** What a transport to such a server warns of, once it has looked. */
+async function warningsOf(options: RedisServerOptions): Promise<readonly string[]> {
+  await using server = await startRedis(options)
   const warnings: string[] = []
   const silent = (): void => undefined
   const logger = { debug: silent, info: silent, error: silent, warn: (text: string) => warnings.push(text) }
@@ -21,6 +21,13 @@ async function warningsOf(persistence: 'none' | 'aof'): Promise<readonly string[
 }
 
 it('a server that forgets what it accepted is warned of, one that writes it down is not', async () => {
-  expect(await warningsOf('none')).toEqual([expect.stringContaining('appendonly no')])
-  expect(await warningsOf('aof')).toEqual([])
+  expect(await warningsOf({ persistence: 'none' })).toEqual([expect.stringContaining('appendonly no')])
+  expect(await warningsOf({ persistence: 'aof' })).toEqual([])
+})
+
+it('a server that may drop what it accepted is warned of, one that drops only what has a TTL is not', async () => {
+  const warningsUnder = (policy: string): Promise<readonly string[]> =>
+    warningsOf({ persistence: 'aof', config: { 'maxmemory-policy': policy } })
+  expect(await warningsUnder('allkeys-lru')).toEqual([expect.stringContaining('allkeys-lru')])
+  expect(await warningsUnder('volatile-lru')).toEqual([])
 })

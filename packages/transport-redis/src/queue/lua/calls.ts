@@ -14,13 +14,23 @@ return 1
  */
 export const check = `
 local instance, count, at = unpack_bytes('>I2c0I4', input)
+
+-- A record may outlive its task where the server drops keys by itself, or somebody does.
+local function is_kept(tid, record)
+  if record.state == 'D' then return true end
+  if record.id == '' then return call('HEXISTS', base .. '/later', tid) == 1 end
+  return queue_entry(record.ctx, record.id) ~= nil
+end
+
 local codes, stored = {}, {}
 for index = 1, count do
   local tid
   tid, at = unpack_bytes('>I2c0', input, at)
   local record = find_record(tid)
   local code = 2
-  if record then
+  if record and not is_kept(tid, record) then
+    call('DEL', task_key(tid))
+  elseif record then
     code = follow(tid, record, instance) and 0 or 5
     if record.state == 'D' then
       code = 1

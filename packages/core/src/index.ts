@@ -92,6 +92,7 @@ export {
   type ParsedTopic,
   type TopicAction,
 } from './topic/topic.ts'
+export { abortable } from './state/abortable.ts'
 export { createStateMachine, type StateMachine } from './state/state-machine.ts'
 export type { EnvelopeFields, Parcel } from './envelope/envelope.ts'
 export { eventFromParcel, eventToParcel } from './envelope/event-envelope.ts'

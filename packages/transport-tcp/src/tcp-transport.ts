@@ -1,4 +1,5 @@
 import {
+  abortable,
   type AetherEvent,
   checkName,
   checkRoute,
@@ -22,7 +23,6 @@ import {
   type WaitOptions,
 } from '@aether/core'
 import type { Client, CompleteFrame, StatusFrame, TaskSend, TaskSession, WireError } from '@aether/wire'
-import { abortable } from './abortable.ts'
 import { HeaderDecoder, HeaderEncoder } from './block-headers.ts'
 import type { TcpCapabilities } from './capabilities.ts'
 import { checkConsume, checkTask } from './check-task.ts'

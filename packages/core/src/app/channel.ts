@@ -1,6 +1,7 @@
 import { TidTable } from '../table/tid-table.ts'
 import type { TaskRun } from '../client/task-run.ts'
 import { AetherError } from '../errors.ts'
+import { abortable } from '../state/abortable.ts'
 import type {
   Capabilities,
   CompleteEvent,
@@ -71,15 +72,5 @@ type BooleanCapability = {
 function closed(name: string): AetherError {
   return new AetherError('ERR_AETHER_CLIENT_CLOSED', `channel ${name} is closed`, {
     detail: { channel: name },
-  })
-}
-
-/** Waits for a promise that others wait for too, until aborted. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason)
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }

@@ -1,11 +1,14 @@
 import type { Timer } from '../clock.ts'
 import { AetherError } from '../errors.ts'
+import { abortable } from '../state/abortable.ts'
 import type { CompleteEvent, Route, WaitOptions } from '../transport.ts'
 import { say, type LeaseContext } from './lease-context.ts'
 import { taskKey } from './open-task.ts'
 import { everyone, type Signal } from './relay.ts'
 
 interface Question {
+  /** Calls that wait for the answer. */
+  askers: number
   readonly promise: Promise<void>
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -45,10 +48,11 @@ export class Inquiries {
   }
 
   async attach(route: Route, tid: string, options: WaitOptions): Promise<void> {
-    if (this.#followed.has(taskKey(route.union, tid))) return
+    const key = taskKey(route.union, tid)
+    if (this.#followed.has(key)) return
     const { maxAttached } = this.#context.settings
-    if (this.#followed.size >= maxAttached) {
-      const message = `${maxAttached} tasks of other instances are followed already`
+    if (this.size >= maxAttached && !this.#questions.has(`attach ${key}`)) {
+      const message = `${maxAttached} tasks of other instances are followed or asked for already`
       throw new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
     }
     await this.#ask({ kind: 'attach', route, tid, workgroup: '', attempt: 0 }, options)
@@ -84,20 +88,24 @@ export class Inquiries {
   async #ask(signal: Signal, { signal: aborted }: WaitOptions): Promise<void> {
     aborted?.throwIfAborted()
     const key = `${signal.kind} ${taskKey(signal.route.union, signal.tid)}`
-    const known = this.#questions.get(key)
-    if (known) return known.promise
+    const question = this.#questions.get(key) ?? this.#begin(key, signal)
+    question.askers += 1
+    try {
+      await abortable(question.promise, aborted)
+    } finally {
+      question.askers -= 1
+      if (question.askers === 0) {
+        question.timer?.cancel()
+        if (this.#questions.get(key) === question) this.#questions.delete(key)
+      }
+    }
+  }
+
+  #begin(key: string, signal: Signal): Question {
     const question = newQuestion()
     this.#questions.set(key, question)
-    const onAbort = (): void => question.reject(aborted?.reason)
-    aborted?.addEventListener('abort', onAbort, { once: true })
     this.#repeat(question, signal, asks)
-    try {
-      await question.promise
-    } finally {
-      aborted?.removeEventListener('abort', onAbort)
-      question.timer?.cancel()
-      if (this.#questions.get(key) === question) this.#questions.delete(key)
-    }
+    return question
   }
 
   #repeat(question: Question, signal: Signal, left: number): void {
@@ -174,7 +182,7 @@ function newQuestion(): Question {
     resolve = onResolve
     reject = onReject
   })
-  return { promise, resolve, reject, timer: undefined }
+  return { askers: 0, promise, resolve, reject, timer: undefined }
 }
 
 /** Whoever knew it may be gone: there is no store to ask. */

@@ -1,4 +1,5 @@
-import { abortable, type Channel } from '../app/channel.ts'
+import type { Channel } from '../app/channel.ts'
+import { abortable } from '../state/abortable.ts'
 import { checkMs, checkWait } from '../app/check-options.ts'
 import type { Plans } from '../app/plan.ts'
 import { TidTable } from '../table/tid-table.ts'

@@ -259,4 +259,21 @@ describe('workgroups', () => {
     await clock.advance(3_000)
     expect(acked.value).toBe('resolved')
   })
+
+  test('so many workgroups may observe a task; the copy of one more is not theirs to finish', async () => {
+    const { clock, member } = party({ maxGroups: 1 })
+    const caller = await member('caller')
+    const audit = await member('audit')
+    const billing = await member('billing')
+    await audit.consume({ workgroup: 'audit' })
+    await billing.consume({ workgroup: 'billing' })
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(5)
+    const [first, second] = [audit, billing].map(({ deliveries: [delivery] }, n) =>
+      outcomeOf(delivery!.ack(completeOf(delivery!, { workgroup: n === 0 ? 'audit' : 'billing' }))),
+    )
+    await clock.advance(5)
+    expect([first?.value, second?.value]).toEqual(['resolved', 'ERR_AETHER_LEASE_LOST'])
+    expect(caller.completions('1')).toHaveLength(0)
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import { AetherError } from '../../src/errors.ts'
 import { completeOf, outcomeOf, party, route, statusOf, taskOf } from '../support/lease-party.ts'
 
 describe('other instances', () => {
@@ -74,5 +75,42 @@ describe('other instances', () => {
     const unknown = outcomeOf(other.transport.attach(route, '1'))
     await clock.advance(1_001)
     expect(unknown.value).toBe('ERR_AETHER_CAPABILITY_UNSUPPORTED')
+  })
+
+  test('follow so many tasks at a time', async () => {
+    const { clock, member } = party()
+    const caller = await member('caller')
+    const other = await member('other', { maxAttached: 1 })
+    await caller.transport.send(taskOf('1'))
+    await caller.transport.send(taskOf('2'))
+    const first = outcomeOf(other.transport.attach(route, '1'))
+    const second = outcomeOf(other.transport.attach(route, '2'))
+    await clock.advance(10)
+    expect([first.value, second.value]).toEqual(['resolved', 'ERR_AETHER_QUEUE_FULL'])
+    await caller.transport.cancel(route, '1', 'enough')
+    await clock.advance(500)
+    const again = outcomeOf(other.transport.attach(route, '2'))
+    await clock.advance(10)
+    expect(again.value).toBe('resolved')
+  })
+
+  test('that ask the same wait each for itself: an abort ends one wait', async () => {
+    const { clock, member } = party()
+    const caller = await member('caller')
+    const other = await member('other')
+    const stop = new AbortController()
+    const given = outcomeOf(other.transport.attach(route, '1', { signal: stop.signal }))
+    const asks = outcomeOf(other.transport.attach(route, '1'))
+    const late = new AbortController()
+    const givenLater = outcomeOf(other.transport.attach(route, '1', { signal: late.signal }))
+    stop.abort(new AetherError('ERR_AETHER_CLIENT_CLOSED', 'enough'))
+    await clock.advance(1)
+    late.abort(new AetherError('ERR_AETHER_CLIENT_CLOSED', 'enough'))
+    await clock.advance(1)
+    const gaveUp = 'ERR_AETHER_CLIENT_CLOSED'
+    expect([given.value, asks.value, givenLater.value]).toEqual([gaveUp, 'pending', gaveUp])
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(500)
+    expect(asks.value).toBe('resolved')
   })
 })

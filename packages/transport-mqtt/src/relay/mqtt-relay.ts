@@ -1,4 +1,5 @@
 import {
+  abortable,
   type AetherEvent,
   type Consumer,
   type EventFilter,
@@ -25,7 +26,6 @@ import type { IPublishPacket } from 'mqtt'
 import type { MqttRelayCapabilities } from '../capabilities.ts'
 import { closedError, noMatchingSubscribers } from '../errors.ts'
 import { InteropTopics } from '../interop/interop-topics.ts'
-import { abortable } from '../link/abortable.ts'
 import type { Session } from '../link/connection.ts'
 import { type LinkOptions, MqttLink } from '../link/mqtt-link.ts'
 import type { MqttSettings } from '../options.ts'

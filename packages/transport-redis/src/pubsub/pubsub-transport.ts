@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import {
+  abortable,
   AetherError,
   type AetherEvent,
   checkName,
@@ -23,7 +24,6 @@ import {
 import type { RedisPubsubCapabilities } from '../capabilities.ts'
 import { closedError } from '../errors.ts'
 import type { RedisLink } from '../link/redis-link.ts'
-import { abortable } from '../queue/abortable.ts'
 import { Acceptor } from './acceptor.ts'
 import { writeCancel } from './call-frames.ts'
 import { Caller } from './caller.ts'

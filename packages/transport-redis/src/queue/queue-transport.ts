@@ -1,4 +1,5 @@
 import {
+  abortable,
   type AetherEvent,
   type Capabilities,
   checkName,
@@ -29,7 +30,6 @@ import {
 import { randomBytes } from 'node:crypto'
 import { closedError } from '../errors.ts'
 import type { RedisLink, Subscription } from '../link/redis-link.ts'
-import { abortable } from './abortable.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { Caller, type CallerHost } from './caller.ts'
 import { checkBody, checkConsume, checkFilter } from './check-input.ts'

@@ -1,17 +1,6 @@
-import type { Transport } from '@aether/core'
 import { startMosquitto } from '@aether/services'
-import {
-  createFaultProxy,
-  type Environment,
-  type EnvironmentOptions,
-  type FaultProxy,
-  type Link,
-  spawnWorkerProcess,
-} from '@aether/testing'
+import { type Environment, type EnvironmentOptions, proxiedEnvironment } from '@aether/testing'
 import { mqtt, type MqttCapabilities, type MqttOptions, type MqttTransport } from '../../src/index.ts'
-
-/** Proxies of one environment: as many as a case has transports with links. */
-const PROXIES = 12
 
 /** Shorter waits than the defaults, so that each case sees what they are for. */
 export const quick: Omit<MqttOptions, 'url'> = {
@@ -27,75 +16,29 @@ export async function mosquittoEnvironment(
   own: Partial<MqttOptions> = {},
 ): Promise<Environment<MqttCapabilities>> {
   const server = await startMosquitto()
-  const target = { port: server.port }
-  const proxies = await Promise.all(Array.from({ length: PROXIES }, () => createFaultProxy({ target })))
-  const spare = [...proxies]
-  const links = new Map<Transport, FaultProxy>()
   const made: MqttTransport[] = []
-  const workers: FaultProxy[] = []
-  let closing: Promise<void> | undefined
   // The caller is the queue: what an engine is asked to hold is what each transport holds.
   const held = {
     ...(maxQueued !== undefined && { maxOpen: maxQueued }),
     ...(resultTtlMs !== undefined && { resultTtlMs }),
   }
-  return {
-    transport(overrides = {}) {
-      const proxy = spare.pop()
-      const port = proxy?.port ?? server.port
+  return proxiedEnvironment<MqttCapabilities>({
+    port: server.port,
+    engine: server,
+    transport(port, overrides) {
       const options = { ...quick, ...own, lease: { ...lease, ...held }, ...overrides }
       const transport = mqtt({ url: `mqtt://127.0.0.1:${port}`, ...options })
       made.push(transport)
-      if (proxy !== undefined) links.set(transport, proxy)
       return transport
     },
-    link(transport) {
-      const proxy = links.get(transport)
-      if (proxy === undefined) throw new Error('this transport has no proxy before it')
-      return linkOf(proxy)
-    },
-    engine: {
-      kill: () => server.kill(),
-      restart: () => server.restart(),
-      freeze: async () => server.freeze(),
-      thaw: async () => server.thaw(),
+    worker: {
+      transportModule: new URL('worker-transport.ts', import.meta.url),
+      transportOptions: (port) => ({ url: `mqtt://127.0.0.1:${port}`, ...quick, ...own, lease }),
     },
     deadLetters: async () => made.flatMap((one) => one.deadLetters.map(({ task }) => task.tid)),
-    async spawnWorker(spec, record) {
-      const proxy = await createFaultProxy({ target })
-      workers.push(proxy)
-      return spawnWorkerProcess({
-        spec,
-        record,
-        transportModule: new URL('worker-transport.ts', import.meta.url),
-        transportOptions: { url: `mqtt://127.0.0.1:${proxy.port}`, ...quick, ...own, lease },
-        link: linkOf(proxy),
-      })
+    async close() {
+      server.thaw()
+      await server.close()
     },
-    close() {
-      closing ??= (async () => {
-        server.thaw()
-        await Promise.all([...proxies, ...workers].map((proxy) => proxy.close()))
-        await server.close()
-      })()
-      return closing
-    },
-  }
-}
-
-function linkOf(proxy: FaultProxy): Link {
-  return {
-    async cut() {
-      proxy.cut()
-    },
-    async stall() {
-      proxy.stall()
-    },
-    async heal() {
-      proxy.heal()
-    },
-    async delay(delayMs) {
-      proxy.set(delayMs === 0 ? {} : { toTarget: { delayMs }, toClient: { delayMs } })
-    },
-  }
+  })
 }

@@ -4,7 +4,7 @@ import type { Clock } from '@aether/core'
 export interface PubSubSettings {
   readonly prefix: string
   readonly maxPayloadBytes: number
-  /** Tasks of this instance that may wait for a worker; one more is `ERR_AETHER_QUEUE_FULL`. */
+  /** Tasks of one route that may wait here for a worker of one workgroup; one more is `ERR_AETHER_QUEUE_FULL`. */
   readonly maxQueued: number
   /** Tasks of this instance that may be open; one more is `ERR_AETHER_QUEUE_FULL`. */
   readonly maxOpen: number

@@ -184,7 +184,7 @@ describe('foreign entries', () => {
     stage.release()
     await expectAllDone(stage, [held, ...queued, ...stage.performMany(20)])
     const warnings = stage.worker.log.filter(({ level }) => level === 'warn' || level === 'error')
-    expect(warnings.length).toBeLessThanOrEqual(1)
+    expect(warnings).toHaveLength(1)
     await stage.close()
   })
 })

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { type MosquittoServer, startMosquitto } from '@aether/services'
 import { until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openings } from './support/openings.ts'
-import { type PeerOptions, type PythonPeer, startPythonPeer } from './support/python-peer.ts'
+import { openings } from '../support/openings.ts'
+import { type PeerOptions, type PythonPeer, startPythonPeer } from '../support/python-peer.ts'
 
 // The peer is what is said here about AetherMagic is judged by, so it is itself judged first: by the envelopes that the library writes, and against itself.
 

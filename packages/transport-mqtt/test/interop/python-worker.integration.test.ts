@@ -2,7 +2,7 @@ import type { RunStatus, Settlement, TaskContext, Worker } from '@aether/core'
 import { type MosquittoServer, startMosquitto } from '@aether/services'
 import { until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { address, interopRoom, resize } from './support/interop-room.ts'
+import { address, interopRoom, resize } from '../support/interop-room.ts'
 
 // Tasks performed here whose workers are Python's.
 

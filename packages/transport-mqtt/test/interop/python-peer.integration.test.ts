@@ -21,7 +21,7 @@ async function peer(options: Partial<PeerOptions> & { readonly union: string }):
 
 /** The payload of a golden vector, as the library wrote it. */
 async function vector(name: string): Promise<string> {
-  const file = new URL(`../../core/test/vectors/${name}.json`, import.meta.url)
+  const file = new URL(`../../../core/test/vectors/${name}.json`, import.meta.url)
   return (JSON.parse(await readFile(file, 'utf8')) as { json: string }).json
 }
 

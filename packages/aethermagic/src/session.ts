@@ -1,4 +1,5 @@
 import {
+  abortable,
   isAetherError,
   type Aether,
   type AetherError,
@@ -51,8 +52,7 @@ export class Session {
   connect(options: WaitOptions = {}): Promise<Aether> {
     const { signal } = options
     if (signal?.aborted === true) return Promise.reject(signal.reason)
-    const opened = this.#opened()
-    return signal === undefined ? opened : abortable(opened, signal)
+    return abortable(this.#opened(), signal)
   }
 
   /**
@@ -242,7 +242,7 @@ export class Session {
 }
 
 /** Nobody answers there, or not now: that may pass. What an engine refuses does not. */
-export function isUnreachable(error: unknown): error is AetherError {
+function isUnreachable(error: unknown): error is AetherError {
   return (
     isAetherError(error) &&
     error.retryable &&
@@ -250,12 +250,4 @@ export function isUnreachable(error: unknown): error is AetherError {
       error.code === 'ERR_AETHER_CONNECT_FAILED' ||
       error.code === 'ERR_AETHER_TRANSPORT_LOST')
   )
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

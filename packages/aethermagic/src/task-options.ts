@@ -32,7 +32,7 @@ export interface OwnTaskOptions<Data = unknown> extends AetherTaskOptions<Data> 
   readonly aether: AetherMagic
 }
 
-export const taskKeys: readonly (keyof OwnTaskOptions)[] = [
+const taskKeys: readonly (keyof OwnTaskOptions)[] = [
   'aether',
   'job',
   'task',

@@ -52,6 +52,8 @@ export class Seat implements Consumer, TurnMember {
   #isTaking = false
   /** A take whose answer was lost may have left tasks here that nobody knows of. */
   #isUnsure = false
+  /** Something was revoked that was not in hand while an answer was on its way. */
+  #isOvertaken = false
   #askedAtMs = 0
   /** What a task weighs here, as far as is known. */
   #bytesEach = 131_072
@@ -130,6 +132,8 @@ export class Seat implements Consumer, TurnMember {
         delivery.revoke(why(delivery.task.tid))
         return
       }
+    // It came by the other connection, and may have overtaken the answer with the task itself.
+    this.#isOvertaken = this.#isTaking
   }
 
   /** The lease of a delivery was renewed by what was sent at `atMs`. */
@@ -234,6 +238,8 @@ export class Seat implements Consumer, TurnMember {
     if (count > 0) this.#bytesEach = Math.max(256, Math.ceil((this.#bytesEach + reply.length / count) / 2))
     if (taken.length > 0) this.#arm()
     for (const delivery of taken) this.#hand(delivery)
+    if (this.#isOvertaken) for (const delivery of taken) delivery.verify()
+    this.#isOvertaken = false
     return taken.length
   }
 

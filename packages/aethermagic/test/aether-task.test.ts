@@ -198,6 +198,8 @@ describe('AetherTask', () => {
       const on_perform = async (task: AetherTask): Promise<void> => {
         now.add(task.tid)
         most = Math.max(most, now.size)
+        await until('as many at a time as may be', () => most >= expected)
+        // One more would come now.
         await new Promise((resolve) => setTimeout(resolve, 20))
         now.delete(task.tid)
       }

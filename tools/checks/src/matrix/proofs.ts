@@ -26,6 +26,19 @@ const proofs: readonly Proof[] = [
   { capability: 'maxPayloadBytes', suite: 'payloads', isRefused: false },
 ]
 
+/** Who it is that delivers again, shown by what only such a transport does. */
+const redeliveries: Readonly<
+  Record<CapabilityReport['capabilities']['redelivery'], Pick<Proof, 'case' | 'suite'>>
+> = {
+  // One queue serves all callers.
+  native: { suite: 'idempotency by tid', case: 'many sends of one tid at once make one task' },
+  lease: {
+    suite: 'leases and fences',
+    case: 'a lease that is not renewed ends, its worker is told, and the task goes on under the next attempt',
+  },
+  none: { suite: 'promises 1 to 3, at most once' },
+}
+
 /** What a report declares and its run did not show: a case that failed, a capability or fault without a case that passed. */
 export function unproven(report: CapabilityReport): readonly string[] {
   const { capabilities, cases, faults } = report
@@ -34,12 +47,18 @@ export function unproven(report: CapabilityReport): readonly string[] {
   const passedIn = (suite: string, name?: string): boolean =>
     passed.some((each) => each.suite === suite && (name === undefined || each.name === name))
 
+  const redelivery = redeliveries[capabilities.redelivery]
   const delivery = capabilities.delivery === 'at-least-once' ? 'leases and fences' : 'send and consume'
   return [
     ...failed.map((each) => `"${each.suite}: ${each.name}" failed`),
     ...(passedIn(delivery)
       ? []
       : [`declares delivery ${capabilities.delivery}, and no case of "${delivery}" passed`]),
+    ...(passedIn(redelivery.suite, redelivery.case)
+      ? []
+      : [
+          `declares redelivery ${capabilities.redelivery}, and no case of "${redelivery.case ?? redelivery.suite}" passed`,
+        ]),
     ...proofs.flatMap((proof) => {
       const value = capabilities[proof.capability]
       if (value !== false && !passedIn(proof.suite, proof.case))

@@ -46,7 +46,11 @@ const sound = {
   name: 'tcp',
   capabilities,
   faults: ['link', 'worker-kill'],
-  cases: [...suites.map((suite) => passed(suite)), passed('reconnection', 'a cut', ['link', 'worker-kill'])],
+  cases: [
+    ...suites.map((suite) => passed(suite)),
+    passed('idempotency by tid', 'many sends of one tid at once make one task'),
+    passed('reconnection', 'a cut', ['link', 'worker-kill']),
+  ],
 }
 
 const opening = '<!-- Written by `pnpm matrix` from what the conformance suite ran. -->'
@@ -83,7 +87,8 @@ describe('the matrix', () => {
     const weak = {
       ...sound,
       name: 'redis-pubsub',
-      capabilities: { ...capabilities, delivery: 'at-most-once' },
+      capabilities: { ...capabilities, delivery: 'at-most-once', redelivery: 'none' },
+      cases: [...sound.cases, passed('promises 1 to 3, at most once')],
     }
     const root = workspace(sound, {
       'packages/transport-redis/package.json': manifest('@aether/transport-redis'),
@@ -143,6 +148,7 @@ describe('a transport is refused', () => {
 
   it.each([
     ['delivery', 'leases and fences', 'declares delivery at-least-once, and no case'],
+    ['redelivery', 'idempotency by tid', 'declares redelivery native, and no case'],
     ['groups', 'workgroups', 'declares groups, and no case'],
     ['delay', 'delay', 'declares delay, and no case'],
     ['priority, which it lacks', 'priority', 'declares no priority, and no case shows that it is refused'],

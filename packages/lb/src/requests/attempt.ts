@@ -1,0 +1,77 @@
+import type { Backend } from '../backends/backend.ts'
+import type { Endpoint } from '../backends/endpoint.ts'
+import { Lease, type LeaseOwner } from './lease.ts'
+import type { Due } from './timer-wheel.ts'
+
+/** One try at one backend, as the caller's function gets it. */
+export interface Attempt {
+  readonly backend: Backend
+  /** 1 for the first, retries and hedges included. */
+  readonly number: number
+  /** Started beside a slow one, not after a failed one. */
+  readonly isHedge: boolean
+  /** Aborted by the attempt's timeout, the request's deadline, its own signal, a faster attempt, or the end of the balancer. Hand it on. */
+  readonly signal: AbortSignal
+  /** Until the deadline of the request. */
+  readonly remainingMs: number
+}
+
+export interface AttemptOwner {
+  readonly deadlineAt: number
+  monotonic(): number
+  onAttemptTimeout(attempt: RouteAttempt): void
+}
+
+/** The lease of an attempt, and its timeout in the wheel. */
+export class RouteAttempt extends Lease implements Attempt, Due {
+  readonly number: number
+  readonly isHedge: boolean
+  /** Holds a place in the retry budget. */
+  readonly isRetry: boolean
+  dueBefore: Due | undefined = undefined
+  dueAfter: Due | undefined = undefined
+  dueTick = -1
+  private controller: AbortController | undefined = undefined
+  private reason: unknown = undefined
+  private readonly run: AttemptOwner
+
+  constructor(
+    endpoint: Endpoint,
+    owner: LeaseOwner,
+    about: {
+      readonly run: AttemptOwner
+      readonly now: number
+      readonly number: number
+      readonly isHedge: boolean
+      readonly isRetry: boolean
+    },
+  ) {
+    super(endpoint, owner, about.now)
+    this.run = about.run
+    this.number = about.number
+    this.isHedge = about.isHedge
+    this.isRetry = about.isRetry
+  }
+
+  /** Made when first asked for: an attempt that needs no signal does not pay for one. */
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController()
+      if (this.reason !== undefined) this.controller.abort(this.reason)
+    }
+    return this.controller.signal
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.run.deadlineAt - this.run.monotonic())
+  }
+
+  abort(reason: unknown): void {
+    this.reason ??= reason ?? new Error('aborted')
+    this.controller?.abort(this.reason)
+  }
+
+  onDue(): void {
+    this.run.onAttemptTimeout(this)
+  }
+}

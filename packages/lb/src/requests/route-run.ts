@@ -1,0 +1,342 @@
+import type { Endpoint } from '../backends/endpoint.ts'
+import { closedError, LbError } from '../errors.ts'
+import type { Waiting } from './admission-queue.ts'
+import { type Attempt, type AttemptOwner, RouteAttempt } from './attempt.ts'
+import type { Outcome } from './lease.ts'
+import { isIdempotent, type LbRequest } from './request.ts'
+import { backoffMs } from './retry-policy.ts'
+import type { Router } from './router.ts'
+import type { Due } from './timer-wheel.ts'
+import { isUnsent, type Verdict } from './verdict.ts'
+
+/** What the caller does with a backend: a value or a promise of one; throw for a failure. */
+export type Call<T> = (attempt: Attempt) => PromiseLike<T> | T
+
+export interface RouteResult<T> {
+  readonly value: T
+  readonly backendId: string
+  readonly requestId: string | undefined
+  /** From the call of `route` to its result, waiting and retries included. */
+  readonly latencyMs: number
+  readonly attempts: number
+  /** The answer is that of a second attempt beside a slow first one. */
+  readonly isHedged: boolean
+  /** For the client, where affinity goes by cookie and the session is new here. */
+  readonly setCookie: string | undefined
+}
+
+interface Settle<T> {
+  readonly resolve: (result: RouteResult<T>) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** A pause of a run: before a retry, or before a hedge. */
+class Pause implements Due {
+  dueBefore: Due | undefined = undefined
+  dueAfter: Due | undefined = undefined
+  dueTick = -1
+  readonly onDue: () => void
+
+  constructor(onDue: () => void) {
+    this.onDue = onDue
+  }
+}
+
+/** One routed request from its call to its result. It is its own entry in the queue and in the wheel, so that waiting costs nothing. */
+export class RouteRun<T> implements Waiting, Due, AttemptOwner {
+  readonly deadlineAt: number
+  readonly queuePriority: number
+  queuedAt = 0
+  isQueued = false
+  queueOlder: Waiting | undefined = undefined
+  queueNewer: Waiting | undefined = undefined
+  dueBefore: Due | undefined = undefined
+  dueAfter: Due | undefined = undefined
+  dueTick = -1
+
+  private isSettled = false
+  private attempts = 0
+  private retries = 0
+  private readonly tried: Endpoint[] = []
+  private current: RouteAttempt | undefined = undefined
+  private hedge: RouteAttempt | undefined = undefined
+  private backoff: Pause | undefined = undefined
+  private hedging: Pause | undefined = undefined
+  private readonly startedAt: number
+  private readonly router: Router
+  private readonly request: LbRequest
+  private readonly call: Call<T>
+  private readonly settle: Settle<T>
+
+  constructor(
+    router: Router,
+    about: { readonly request: LbRequest; readonly call: Call<T>; readonly now: number },
+    settle: Settle<T>,
+  ) {
+    const { request, call, now } = about
+    this.router = router
+    this.request = request
+    this.call = call
+    this.settle = settle
+    this.startedAt = now
+    const timeoutMs = request.timeoutMs ?? router.options.requestTimeoutMs
+    this.deadlineAt = now + timeoutMs
+    this.queuePriority = Math.min(7, Math.max(0, Math.floor(request.priority ?? 0)))
+    router.wheel.add(this, timeoutMs, now)
+    request.signal?.addEventListener('abort', this)
+  }
+
+  monotonic(): number {
+    return this.router.clock.monotonic()
+  }
+
+  /** The request's own signal. */
+  handleEvent(): void {
+    this.finish('cancelled', this.request.signal?.reason)
+    this.settle.reject(this.request.signal?.reason)
+  }
+
+  /** Starts the first attempt, or says why not. */
+  launchFirst(now: number): boolean {
+    const endpoint = this.router.place(this.request, this.tried, now)
+    if (endpoint === undefined) return false
+    if (this.isQueued) this.router.queue.remove(this)
+    this.launch(endpoint, { now, isHedge: false, isRetry: false })
+    return true
+  }
+
+  /** Its turn in the queue: whether it took a slot, or is done for. */
+  takeTurn(now: number): boolean {
+    if (this.launchFirst(now)) return true
+    const error = this.router.unavailable(this.request, this.tried)
+    if (error === undefined) return false
+    this.fail(error)
+    return true
+  }
+
+  /** Ends it from outside. */
+  fail(error: LbError): void {
+    if (this.isSettled) return
+    this.finish('cancelled', error)
+    this.settle.reject(error)
+  }
+
+  shed(reason: 'full' | 'overload'): void {
+    this.router.counters.shed++
+    this.fail(
+      reason === 'full'
+        ? this.router.queueFull()
+        : new LbError('ERR_AETHER_QUEUE_FULL', 'waited too long behind a standing queue', {
+            retryable: true,
+            detail: { reason: 'overload' },
+          }),
+    )
+  }
+
+  onDue(): void {
+    const waited = Math.round(this.deadlineAt - this.startedAt)
+    const error = new LbError('ERR_AETHER_DEADLINE_EXCEEDED', `no answer within ${waited} ms`, {
+      detail: { attempts: this.attempts, timeoutMs: waited },
+    })
+    this.finish('failed', error)
+    this.settle.reject(error)
+  }
+
+  onAttemptTimeout(attempt: RouteAttempt): void {
+    const { attemptTimeoutMs } = this.router.options
+    const error = new LbError(
+      'ERR_AETHER_ATTEMPT_TIMEOUT',
+      `${attempt.backend.id} did not answer within ${attemptTimeoutMs} ms`,
+      { retryable: true, detail: { backendId: attempt.backend.id } },
+    )
+    attempt.abort(error)
+    this.onError(attempt, error)
+  }
+
+  private launch(
+    endpoint: Endpoint,
+    about: { readonly now: number; readonly isHedge: boolean; readonly isRetry: boolean },
+  ): void {
+    const { router } = this
+    this.tried.push(endpoint)
+    const attempt = new RouteAttempt(endpoint, router, {
+      run: this,
+      number: ++this.attempts,
+      ...about,
+    })
+    router.begin(attempt, this.request, about.now)
+    if (about.isHedge) this.hedge = attempt
+    else this.current = attempt
+    if (router.options.attemptTimeoutMs !== undefined)
+      router.wheel.add(attempt, router.options.attemptTimeoutMs, about.now)
+    if (!about.isHedge && router.options.hedge !== undefined) this.planHedge(about.now)
+    let answer: PromiseLike<T> | T
+    try {
+      answer = this.call(attempt)
+    } catch (error) {
+      this.onError(attempt, error)
+      return
+    }
+    if (isThenable(answer)) {
+      answer.then(
+        (value) => this.onValue(attempt, value),
+        (error: unknown) => this.onError(attempt, error),
+      )
+    } else this.onValue(attempt, answer)
+  }
+
+  private onValue(attempt: RouteAttempt, value: T): void {
+    if (attempt.isDone) return
+    let verdict: Verdict
+    try {
+      verdict = this.router.options.judge(value)
+    } catch (error) {
+      // A judge that throws has judged: nobody can tell that this went well.
+      this.onError(attempt, error)
+      return
+    }
+    if (verdict === 'failed-retry' && this.mayRetry(false) && this.retryAfter(attempt)) return
+    const outcome = verdict === 'ok' ? 'ok' : verdict === 'neutral' ? 'cancelled' : 'failed'
+    this.end(attempt, outcome)
+    this.finish('cancelled', this.beaten())
+    this.settle.resolve({
+      value,
+      backendId: attempt.backend.id,
+      requestId: this.request.id,
+      latencyMs: this.monotonic() - this.startedAt,
+      attempts: this.attempts,
+      isHedged: attempt.isHedge,
+      setCookie: attempt.setCookie,
+    })
+  }
+
+  private onError(attempt: RouteAttempt, error: unknown): void {
+    if (attempt.isDone) return
+    if (this.mayRetry(isUnsent(error)) && this.retryAfter(attempt)) return
+    this.end(attempt, 'failed')
+    // Another attempt is still under way: its answer counts.
+    if (this.current !== undefined || this.hedge !== undefined) return
+    const text = error instanceof Error ? error.message : String(error)
+    const failure = new LbError(
+      'ERR_AETHER_ROUTE_FAILED',
+      `${attempt.backend.id} failed, after ${this.attempts} attempts in all: ${text}`,
+      {
+        cause: error,
+        retryable: isIdempotent(this.request),
+        detail: { attempts: this.attempts, backendIds: this.tried.map((endpoint) => endpoint.id) },
+      },
+    )
+    this.finish('cancelled', failure)
+    this.settle.reject(failure)
+  }
+
+  private mayRetry(unsent: boolean): boolean {
+    return this.retries < this.router.options.retry.maxRetries && (unsent || isIdempotent(this.request))
+  }
+
+  /** Gives the slot back and waits for another try; false where there is none: no other backend, no budget, no time. */
+  private retryAfter(attempt: RouteAttempt): boolean {
+    const { router } = this
+    const other = attempt === this.current ? this.hedge : this.current
+    if (other !== undefined || !router.hasUntried(this.request, this.tried)) return false
+    const now = this.monotonic()
+    const delayMs = backoffMs(router.options.retry, this.retries + 1, router.random)
+    if (now + delayMs >= this.deadlineAt) return false
+    // A retry that failed hands its place in the budget on.
+    if (attempt.isRetry) router.budget.end()
+    if (!router.budget.begin(router.inFlight + router.queue.size, now)) {
+      if (attempt.isRetry) router.budget.active++
+      return false
+    }
+    this.end(attempt, 'failed', false)
+    this.retries++
+    router.counters.retries++
+    this.backoff = new Pause(() => this.retry(attempt))
+    router.wheel.add(this.backoff, delayMs, now)
+    return true
+  }
+
+  private retry(last: RouteAttempt): void {
+    this.backoff = undefined
+    const { router } = this
+    const now = this.monotonic()
+    const endpoint = router.isClosed ? undefined : router.place(this.request, this.tried, now)
+    if (endpoint !== undefined) {
+      this.launch(endpoint, { now, isHedge: false, isRetry: true })
+      return
+    }
+    router.budget.end()
+    const failure =
+      (router.isClosed ? closedError() : undefined) ??
+      router.unavailable(this.request, this.tried) ??
+      new LbError('ERR_AETHER_ROUTE_FAILED', `${last.backend.id} failed, and all others are busy`, {
+        retryable: true,
+        detail: { attempts: this.attempts, backendIds: this.tried.map((each) => each.id) },
+      })
+    this.finish('cancelled', failure)
+    this.settle.reject(failure)
+  }
+
+  private planHedge(now: number): void {
+    if (!isIdempotent(this.request)) return
+    if (this.hedging !== undefined) this.router.wheel.cancel(this.hedging)
+    this.hedging = new Pause(() => this.startHedge())
+    this.router.wheel.add(this.hedging, this.router.hedgeDelayMs(), now)
+  }
+
+  private startHedge(): void {
+    this.hedging = undefined
+    const { router } = this
+    if (this.current === undefined || this.hedge !== undefined) return
+    const now = this.monotonic()
+    if (!router.budget.begin(router.inFlight + router.queue.size, now)) return
+    const endpoint = router.place(this.request, this.tried, now)
+    if (endpoint === undefined) {
+      router.budget.end()
+      return
+    }
+    router.counters.hedges++
+    this.launch(endpoint, { now, isHedge: true, isRetry: true })
+  }
+
+  private beaten(): LbError | undefined {
+    if (this.current === undefined && this.hedge === undefined) return undefined
+    return new LbError('ERR_AETHER_ROUTE_FAILED', 'another attempt was faster')
+  }
+
+  /** Takes one attempt out of the run and gives its slot back. */
+  private end(attempt: RouteAttempt, outcome: Outcome, endsRetry: boolean = attempt.isRetry): void {
+    if (attempt === this.current) this.current = undefined
+    else if (attempt === this.hedge) this.hedge = undefined
+    if (attempt.dueTick >= 0) this.router.wheel.cancel(attempt)
+    if (endsRetry) this.router.budget.end()
+    attempt.done(outcome)
+  }
+
+  /** Leaves nothing behind: no attempt, timer, listener or place in the queue. */
+  private finish(outcome: Outcome, reason: unknown): void {
+    this.isSettled = true
+    const { router } = this
+    router.wheel.cancel(this)
+    if (this.isQueued) router.queue.remove(this)
+    this.request.signal?.removeEventListener('abort', this)
+    if (this.hedging !== undefined) router.wheel.cancel(this.hedging)
+    if (this.backoff !== undefined) {
+      router.wheel.cancel(this.backoff)
+      router.budget.end()
+    }
+    const { current, hedge } = this
+    if (current !== undefined) this.endLoser(current, outcome, reason)
+    if (hedge !== undefined) this.endLoser(hedge, outcome, reason)
+    router.checkIdle()
+  }
+
+  private endLoser(attempt: RouteAttempt, outcome: Outcome, reason: unknown): void {
+    this.end(attempt, outcome)
+    attempt.abort(reason)
+  }
+}
+
+function isThenable<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function'
+}

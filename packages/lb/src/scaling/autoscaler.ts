@@ -114,13 +114,13 @@ export class Autoscaler implements Autoscaling {
     const to = this.desired
     const now = this.world.clock.monotonic()
     if (to === from || this.isClosed) return
-    // Below the minimum there is nothing to be careful about.
+    // Coming up to the minimum, at the start or after an accident, neither waits nor makes others wait.
     if (from >= this.targets.min) {
       if (to > from && now - this.lastOut < this.outMs) return
       if (to < from && now - this.lastChange < this.inMs) return
+      if (to > from) this.lastOut = now
     }
     this.lastChange = now
-    if (to > from) this.lastOut = now
     try {
       await this.scaler.scale(to)
       this.world.events.emit({ type: 'scaled', from, to })

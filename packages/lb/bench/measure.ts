@@ -32,8 +32,8 @@ export async function measureAsync(
 
 function report(name: string, perStep: number[]): number {
   perStep.sort((a, b) => a - b)
-  const median = perStep[rounds >> 1] as number
-  const range = `${(perStep[0] as number).toFixed(0)} to ${(perStep.at(-1) as number).toFixed(0)}`
+  const median = perStep[rounds >> 1] ?? 0
+  const range = `${(perStep[0] ?? 0).toFixed(0)} to ${(perStep.at(-1) ?? 0).toFixed(0)}`
   process.stdout.write(`${name.padEnd(56)} ${median.toFixed(0).padStart(8)} ns  (${range})\n`)
   return median
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { BackendOptions } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -46,7 +45,7 @@ describe('adding', () => {
     ['an unknown key', { wieght: 1 }],
   ])('refuses %s', (_, wrong) => {
     const { lb } = fleet(0)
-    expect(() => lb.add({ host: 'h', port: 1, ...wrong } as BackendOptions)).toThrow(code('OPTIONS_INVALID'))
+    expect(() => lb.add({ host: 'h', port: 1, ...wrong })).toThrow(code('OPTIONS_INVALID'))
     expect(lb.backends).toHaveLength(0)
   })
 

@@ -39,7 +39,7 @@ describe('the HTTP check', () => {
     let status = 200
     const seen = new Set<string>()
     const port = await serve((request, response) => {
-      seen.add(`${request.method} ${request.url} ${request.headers['x-check']}`)
+      seen.add(`${request.method} ${request.url} ${String(request.headers['x-check'])}`)
       response.writeHead(status).end('a body')
     })
     const lb = watch(port, { path: '/health', headers: { 'x-check': 'yes' } })

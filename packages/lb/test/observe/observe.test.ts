@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import type { Logger } from '../../src/index.ts'
 import { Histogram } from '../../src/latency/histogram.ts'
 import { fleet } from '../support/fleet.ts'
 
@@ -126,9 +127,10 @@ describe('events', () => {
 
 describe('the logger', () => {
   it('is told with fields what an operator should know', () => {
-    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
+    const log = vi.fn<Logger['info']>()
+    const logger: Logger = { debug: log, info: log, warn: log, error: log }
     const { lb } = fleet(1, { logger, breaker: { failureThreshold: 1 } })
     lb.pick().done('failed')
-    expect(logger.info).toHaveBeenCalledWith('breaker', { backendId: 'b0', to: 'open' })
+    expect(log).toHaveBeenCalledWith('breaker', { backendId: 'b0', to: 'open' })
   })
 })

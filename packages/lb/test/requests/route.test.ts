@@ -122,7 +122,7 @@ describe('retries', () => {
     const { lb, clock } = fleet(4, { random: () => 0.5, retry: { baseMs: 100, maxMs: 150 } })
     const at: number[] = []
     const start = clock.time
-    watch(
+    void watch(
       lb.route(idempotent, () => {
         at.push(clock.time - start)
         throw new Error('down')
@@ -142,7 +142,7 @@ describe('retries', () => {
     const requests = 2_000
     const seconds = 10
     for (let index = 0; index < requests; index++) {
-      watch(
+      void watch(
         lb.route(idempotent, () => {
           attempts++
           throw new Error('down')
@@ -265,7 +265,7 @@ describe('hedging', () => {
   it('is not done to what must not happen twice', async () => {
     const { lb, clock } = fleet(3, { hedge })
     let attempts = 0
-    watch(
+    void watch(
       lb.route({ method: 'POST' }, () => {
         attempts++
         return never()
@@ -291,7 +291,7 @@ describe('hedging', () => {
     const { lb, clock } = fleet(10, { hedge, retry: { budget: 0, minConcurrent: 2 } })
     let hedges = 0
     for (let index = 0; index < 20; index++)
-      watch(
+      void watch(
         lb.route({ idempotent: true }, ({ isHedge }) => {
           if (isHedge) hedges++
           return never()

@@ -1,5 +1,10 @@
-import { type Balancer, type BalancerOptions, createBalancer, seededRandom } from '../../src/index.ts'
-import type { BackendOptions } from '../../src/index.ts'
+import {
+  type BackendOptions,
+  type Balancer,
+  type BalancerOptions,
+  createBalancer,
+  seededRandom,
+} from '../../src/index.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export interface Fleet {

@@ -2,7 +2,7 @@ import { quantile, type Simulated } from './simulate.ts'
 
 const width = 760
 const height = 420
-const left = 70
+const left = 96
 const right = 150
 const top = 50
 const bottom = 55

@@ -13,6 +13,8 @@ export class SessionTable {
   private readonly sessions = new Map<string, Session>()
   private newest: Session | undefined = undefined
   private oldest: Session | undefined = undefined
+  /** The one that was found last: who binds it next need not look for it again. */
+  private found: Session | undefined = undefined
   private readonly limit: number
   private readonly ttlMs: number
 
@@ -28,13 +30,16 @@ export class SessionTable {
   find(key: string, now: number): Endpoint | undefined {
     const session = this.sessions.get(key)
     if (session === undefined) return undefined
-    if (now < session.expiresAt) return session.endpoint
+    if (now < session.expiresAt) {
+      this.found = session
+      return session.endpoint
+    }
     this.forget(session)
     return undefined
   }
 
   bind(key: string, endpoint: Endpoint, now: number): void {
-    const known = this.sessions.get(key)
+    const known = this.found?.key === key ? this.found : this.sessions.get(key)
     if (known !== undefined) {
       if (known.endpoint !== endpoint) {
         known.endpoint.sessions--
@@ -65,6 +70,7 @@ export class SessionTable {
 
   private forget(session: Session): void {
     this.sessions.delete(session.key)
+    if (session === this.found) this.found = undefined
     this.unlink(session)
     session.endpoint.sessions--
   }

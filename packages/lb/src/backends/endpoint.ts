@@ -1,5 +1,6 @@
 import type { CircuitBreaker, BreakerState } from '../health/circuit-breaker.ts'
 import { hashText } from '../hash/hash-text.ts'
+import type { OutlierWatch } from '../health/outlier-detector.ts'
 import { Histogram } from '../latency/histogram.ts'
 import { PeakEwma } from '../latency/peak-ewma.ts'
 import type { Lease } from '../requests/lease.ts'
@@ -39,6 +40,8 @@ export class Endpoint implements Backend {
   /** Sticky sessions that lead here. */
   sessions = 0
   pool: Pool | undefined = undefined
+  /** What outlier detection counts. */
+  watch: OutlierWatch | undefined = undefined
 
   readonly latency: PeakEwma
   breaker!: CircuitBreaker

@@ -52,7 +52,8 @@ const names = [
   'minRequests',
 ] as const
 
-interface Watch {
+/** What is counted of one backend. */
+export interface OutlierWatch {
   inRow: number
   succeeded: number
   failed: number
@@ -71,7 +72,7 @@ export interface OutlierWorld {
 
 /** Takes backends out for a while that fail in a row, or much more often than the others; judged by real traffic, as Envoy does it. */
 export class OutlierDetector {
-  private readonly watches = new Map<Endpoint, Watch>()
+  private readonly watches = new Map<Endpoint, OutlierWatch>()
   private readonly options: Required<OutlierOptions>
   private readonly world: OutlierWorld
   private timer: Timer | undefined = undefined
@@ -156,19 +157,19 @@ export class OutlierDetector {
     this.world.onEjection(endpoint, reason)
   }
 
-  private bringBack(endpoint: Endpoint, watch: Watch): void {
+  private bringBack(endpoint: Endpoint, watch: OutlierWatch): void {
     watch.ejectedUntil = 0
     watch.inRow = 0
     endpoint.isEjected = false
     this.world.onReturn(endpoint)
   }
 
-  private watch(endpoint: Endpoint): Watch {
-    let watch = this.watches.get(endpoint)
-    if (watch === undefined) {
-      watch = { inRow: 0, succeeded: 0, failed: 0, ejections: 0, ejectedUntil: 0 }
-      this.watches.set(endpoint, watch)
+  private watch(endpoint: Endpoint): OutlierWatch {
+    // It stands with the backend, where it costs nothing to find; the map is for the sweep.
+    if (endpoint.watch === undefined) {
+      endpoint.watch = { inRow: 0, succeeded: 0, failed: 0, ejections: 0, ejectedUntil: 0 }
+      if (!endpoint.isRemoved) this.watches.set(endpoint, endpoint.watch)
     }
-    return watch
+    return endpoint.watch
   }
 }

@@ -16,8 +16,16 @@ export interface Attempt {
   readonly remainingMs: number
 }
 
+/** Why an attempt was made. */
+export type AttemptKind = 'first' | 'retry' | 'hedge'
+
+/** The run that makes attempts; what it knows of the one that it just makes stands with it, so that no object is needed to say it. */
 export interface AttemptOwner {
+  readonly owner: LeaseOwner
   readonly deadlineAt: number
+  readonly attempts: number
+  readonly kind: AttemptKind
+  readonly launchedAt: number
   monotonic(): number
   onAttemptTimeout(attempt: RouteAttempt): void
 }
@@ -35,22 +43,12 @@ export class RouteAttempt extends Lease implements Attempt, Due {
   private reason: unknown = undefined
   private readonly run: AttemptOwner
 
-  constructor(
-    endpoint: Endpoint,
-    owner: LeaseOwner,
-    about: {
-      readonly run: AttemptOwner
-      readonly now: number
-      readonly number: number
-      readonly isHedge: boolean
-      readonly isRetry: boolean
-    },
-  ) {
-    super(endpoint, owner, about.now)
-    this.run = about.run
-    this.number = about.number
-    this.isHedge = about.isHedge
-    this.isRetry = about.isRetry
+  constructor(endpoint: Endpoint, run: AttemptOwner) {
+    super(endpoint, run.owner, run.launchedAt)
+    this.run = run
+    this.number = run.attempts
+    this.isHedge = run.kind === 'hedge'
+    this.isRetry = run.kind !== 'first'
   }
 
   /** Made when first asked for: an attempt that needs no signal does not pay for one. */

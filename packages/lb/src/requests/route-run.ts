@@ -1,8 +1,8 @@
 import type { Endpoint } from '../backends/endpoint.ts'
 import { closedError, LbError } from '../errors.ts'
 import type { Waiting } from './admission-queue.ts'
-import { type Attempt, type AttemptOwner, RouteAttempt } from './attempt.ts'
-import type { Outcome } from './lease.ts'
+import { type Attempt, type AttemptKind, type AttemptOwner, RouteAttempt } from './attempt.ts'
+import type { LeaseOwner, Outcome } from './lease.ts'
 import { isIdempotent, type LbRequest } from './request.ts'
 import { backoffMs } from './retry-policy.ts'
 import type { Router } from './router.ts'
@@ -25,10 +25,15 @@ export interface RouteResult<T> {
   readonly setCookie: string | undefined
 }
 
-interface Settle<T> {
+export interface RouteStart<T> {
+  readonly request: LbRequest
+  readonly call: Call<T>
+  readonly now: number
   readonly resolve: (result: RouteResult<T>) => void
   readonly reject: (reason: unknown) => void
 }
+
+const untried: readonly Endpoint[] = []
 
 /** A pause of a run: before a retry, or before a hedge. */
 class Pause implements Due {
@@ -44,7 +49,11 @@ class Pause implements Due {
 
 /** One routed request from its call to its result. It is its own entry in the queue and in the wheel, so that waiting costs nothing. */
 export class RouteRun<T> implements Waiting, Due, AttemptOwner {
+  readonly owner: LeaseOwner
   readonly deadlineAt: number
+  attempts = 0
+  kind: AttemptKind = 'first'
+  launchedAt = 0
   readonly queuePriority: number
   queuedAt = 0
   isQueued = false
@@ -55,9 +64,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   dueTick = -1
 
   private isSettled = false
-  private attempts = 0
   private retries = 0
-  private readonly tried: Endpoint[] = []
+  private tried: readonly Endpoint[] = untried
   private current: RouteAttempt | undefined = undefined
   private hedge: RouteAttempt | undefined = undefined
   private backoff: Pause | undefined = undefined
@@ -65,19 +73,14 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   private readonly startedAt: number
   private readonly router: Router
   private readonly request: LbRequest
-  private readonly call: Call<T>
-  private readonly settle: Settle<T>
+  private readonly start: RouteStart<T>
 
-  constructor(
-    router: Router,
-    about: { readonly request: LbRequest; readonly call: Call<T>; readonly now: number },
-    settle: Settle<T>,
-  ) {
-    const { request, call, now } = about
+  constructor(router: Router, start: RouteStart<T>) {
+    const { request, now } = start
     this.router = router
+    this.owner = router
     this.request = request
-    this.call = call
-    this.settle = settle
+    this.start = start
     this.startedAt = now
     const timeoutMs = request.timeoutMs ?? router.options.requestTimeoutMs
     this.deadlineAt = now + timeoutMs
@@ -93,7 +96,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   /** The request's own signal. */
   handleEvent(): void {
     this.finish('cancelled', this.request.signal?.reason)
-    this.settle.reject(this.request.signal?.reason)
+    this.start.reject(this.request.signal?.reason)
   }
 
   /** Starts the first attempt, or says why not. */
@@ -101,7 +104,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     const endpoint = this.router.place(this.request, this.tried, now)
     if (endpoint === undefined) return false
     if (this.isQueued) this.router.queue.remove(this)
-    this.launch(endpoint, { now, isHedge: false, isRetry: false })
+    this.launchedAt = now
+    this.launch(endpoint, 'first')
     return true
   }
 
@@ -118,7 +122,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   fail(error: LbError): void {
     if (this.isSettled) return
     this.finish('cancelled', error)
-    this.settle.reject(error)
+    this.start.reject(error)
   }
 
   shed(reason: 'full' | 'overload'): void {
@@ -139,7 +143,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
       detail: { attempts: this.attempts, timeoutMs: waited },
     })
     this.finish('failed', error)
-    this.settle.reject(error)
+    this.start.reject(error)
   }
 
   onAttemptTimeout(attempt: RouteAttempt): void {
@@ -153,26 +157,22 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     this.onError(attempt, error)
   }
 
-  private launch(
-    endpoint: Endpoint,
-    about: { readonly now: number; readonly isHedge: boolean; readonly isRetry: boolean },
-  ): void {
+  private launch(endpoint: Endpoint, kind: AttemptKind): void {
     const { router } = this
-    this.tried.push(endpoint)
-    const attempt = new RouteAttempt(endpoint, router, {
-      run: this,
-      number: ++this.attempts,
-      ...about,
-    })
-    router.begin(attempt, this.request, about.now)
-    if (about.isHedge) this.hedge = attempt
+    const { attemptTimeoutMs, hedge } = router.options
+    // An array of one is the usual case, and far smaller than one that grew by a push.
+    this.tried = this.tried.length === 0 ? [endpoint] : [...this.tried, endpoint]
+    this.attempts++
+    this.kind = kind
+    const attempt = new RouteAttempt(endpoint, this)
+    router.begin(attempt, this.request, this.launchedAt)
+    if (kind === 'hedge') this.hedge = attempt
     else this.current = attempt
-    if (router.options.attemptTimeoutMs !== undefined)
-      router.wheel.add(attempt, router.options.attemptTimeoutMs, about.now)
-    if (!about.isHedge && router.options.hedge !== undefined) this.planHedge(about.now)
+    if (attemptTimeoutMs !== undefined) router.wheel.add(attempt, attemptTimeoutMs, this.launchedAt)
+    if (hedge !== undefined && kind !== 'hedge') this.planHedge(this.launchedAt)
     let answer: PromiseLike<T> | T
     try {
-      answer = this.call(attempt)
+      answer = this.start.call(attempt)
     } catch (error) {
       this.onError(attempt, error)
       return
@@ -199,11 +199,12 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     const outcome = verdict === 'ok' ? 'ok' : verdict === 'neutral' ? 'cancelled' : 'failed'
     this.end(attempt, outcome)
     this.finish('cancelled', this.beaten())
-    this.settle.resolve({
+    this.start.resolve({
       value,
       backendId: attempt.backend.id,
       requestId: this.request.id,
-      latencyMs: this.monotonic() - this.startedAt,
+      // The clock was read a moment ago, when the attempt ended.
+      latencyMs: this.router.endedAt - this.startedAt,
       attempts: this.attempts,
       isHedged: attempt.isHedge,
       setCookie: attempt.setCookie,
@@ -227,7 +228,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
       },
     )
     this.finish('cancelled', failure)
-    this.settle.reject(failure)
+    this.start.reject(failure)
   }
 
   private mayRetry(unsent: boolean): boolean {
@@ -262,7 +263,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     const now = this.monotonic()
     const endpoint = router.isClosed ? undefined : router.place(this.request, this.tried, now)
     if (endpoint !== undefined) {
-      this.launch(endpoint, { now, isHedge: false, isRetry: true })
+      this.launchedAt = now
+      this.launch(endpoint, 'retry')
       return
     }
     router.budget.end()
@@ -274,7 +276,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
         detail: { attempts: this.attempts, backendIds: this.tried.map((each) => each.id) },
       })
     this.finish('cancelled', failure)
-    this.settle.reject(failure)
+    this.start.reject(failure)
   }
 
   private planHedge(now: number): void {
@@ -296,7 +298,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
       return
     }
     router.counters.hedges++
-    this.launch(endpoint, { now, isHedge: true, isRetry: true })
+    this.launchedAt = now
+    this.launch(endpoint, 'hedge')
   }
 
   private beaten(): LbError | undefined {

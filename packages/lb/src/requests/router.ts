@@ -62,6 +62,8 @@ export class Router implements LeaseOwner {
   /** Slots held. */
   inFlight = 0
   isClosed = false
+  /** When the latest lease ended. */
+  endedAt = 0
   onIdle: (() => void) | undefined = undefined
   private isWaking = false
   private isWakePlanned = false
@@ -92,7 +94,7 @@ export class Router implements LeaseOwner {
         return
       }
       this.budget.deposit()
-      this.admit(new RouteRun(this, { request, call, now }, { resolve, reject }), request, now)
+      this.admit(new RouteRun(this, { request, call, now, resolve, reject }), request, now)
     })
   }
 
@@ -121,7 +123,7 @@ export class Router implements LeaseOwner {
           : affinity.find(request, now)
       if (home !== undefined && selector.takes(home, request, tried)) {
         this.isSticky = true
-        selector.remember(request, home, true)
+        selector.rememberSticky(request, home, now)
         return home
       }
     }
@@ -140,6 +142,7 @@ export class Router implements LeaseOwner {
   endLease(lease: Lease, outcome: Outcome, latencyMs: number | undefined): void {
     const { endpoint } = lease
     const now = this.clock.monotonic()
+    this.endedAt = now
     const took = latencyMs ?? now - lease.startedAt
     this.inFlight--
     endpoint.breaker.end(lease.generation, outcome === 'cancelled' ? undefined : outcome === 'ok')

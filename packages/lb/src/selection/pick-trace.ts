@@ -33,6 +33,7 @@ export interface PickRecord {
   isSticky: boolean
   /** As it was when backends last changed. */
   excluded: Excluded
+  /** Monotonic milliseconds. */
   at: number
 }
 
@@ -94,16 +95,16 @@ export class PickTrace {
     this.count = 0
   }
 
-  /** The oldest first. */
-  list(): readonly PickExplanation[] {
+  /** The oldest first; `epochMs` is the epoch time at which the monotonic clock was 0. */
+  list(epochMs: number): readonly PickExplanation[] {
     const first = Math.max(0, this.written - this.entries.length)
     return Array.from({ length: this.written - first }, (_, index) =>
-      explain(this.entries[(first + index) % this.entries.length] as Entry),
+      explain(this.entries[(first + index) % this.entries.length] as Entry, epochMs),
     )
   }
 }
 
-function explain(entry: Entry): PickExplanation {
+function explain(entry: Entry, epochMs: number): PickExplanation {
   return {
     requestId: entry.requestId,
     algorithm: entry.algorithm,
@@ -115,6 +116,6 @@ function explain(entry: Entry): PickExplanation {
       score: entry.scores[index] as number,
     })),
     excluded: entry.excluded,
-    at: entry.at,
+    at: epochMs + entry.at,
   }
 }

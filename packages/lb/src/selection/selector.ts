@@ -97,7 +97,7 @@ export class Selector {
       const pool = this.pools[index] as Pool
       if (pool !== home) chosen = this.pickFrom(pool)
     }
-    if (this.trace !== undefined) this.remember(request, chosen, false)
+    if (this.trace !== undefined) this.remember(request, chosen)
     return chosen
   }
 
@@ -121,24 +121,32 @@ export class Selector {
     return takes
   }
 
-  remember(request: LbRequest, chosen: Endpoint | undefined, isSticky: boolean): void {
-    const { trace, record } = this
-    if (trace === undefined) return
-    record.requestId = request.id
-    record.chosen = chosen
-    record.pool = chosen?.pool?.name ?? ''
-    record.isSticky = isSticky
-    record.at = this.world.clock.now()
-    trace.finish(record)
+  /** For `explain`: affinity has led the request here. */
+  rememberSticky(request: LbRequest, chosen: Endpoint, now: number): void {
+    if (this.trace === undefined) return
+    this.picking.start(request, noBackends, now)
+    this.record.isSticky = true
+    this.remember(request, chosen)
+    this.record.isSticky = false
   }
 
   explain(): readonly PickExplanation[] {
-    return this.trace?.list() ?? []
+    const { clock } = this.world
+    return this.trace?.list(clock.now() - clock.monotonic()) ?? []
   }
 
   close(): void {
     this.warming?.cancel()
     this.warming = undefined
+  }
+
+  private remember(request: LbRequest, chosen: Endpoint | undefined): void {
+    const { trace, record } = this
+    record.requestId = request.id
+    record.chosen = chosen
+    record.pool = chosen?.pool?.name ?? ''
+    record.at = this.picking.now()
+    trace?.finish(record)
   }
 
   private draw(): Pool | undefined {

@@ -23,7 +23,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('algorithm' as const), which: fc.nat(3) }) },
 )
 
-const algorithms = ['p2c', 'weighted-round-robin', 'maglev', 'peak-ewma'] as const
+const algorithms = ['p2c', 'weighted-round-robin', 'rendezvous', 'peak-ewma'] as const
 
 it('no slot is lost, and none given twice, under any mix of throws, timeouts, aborts, retries, hedges and removals', async () => {
   await fc.assert(
@@ -105,6 +105,6 @@ it('no slot is lost, and none given twice, under any mix of throws, timeouts, ab
       await closing
       expect(clock.pending).toBe(0)
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
-})
+}, 60_000)

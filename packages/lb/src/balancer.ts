@@ -321,8 +321,6 @@ class LoadBalancer implements Balancer {
     this.router.failAll(closedError())
     this.router.wheel.close()
     this.selector.close()
-    // Breakers may have opened while the last requests ended.
-    this.registry.close()
     this.stream.close()
     this.state = 'closed'
   }

@@ -3,7 +3,7 @@ import { hashText } from '../hash/hash-text.ts'
 import type { OutlierWatch } from '../health/outlier-detector.ts'
 import { Histogram } from '../latency/histogram.ts'
 import { PeakEwma } from '../latency/peak-ewma.ts'
-import type { Lease } from '../requests/lease.ts'
+import type { HeldLease } from '../requests/lease.ts'
 import type { Pool } from '../selection/pool.ts'
 import type { Backend, CheckedBackend, Health } from './backend.ts'
 
@@ -46,8 +46,8 @@ export class Endpoint implements Backend {
   readonly latency: PeakEwma
   breaker!: CircuitBreaker
   /** Leases in the order of their start. */
-  oldest: Lease | undefined = undefined
-  newest: Lease | undefined = undefined
+  oldest: HeldLease | undefined = undefined
+  newest: HeldLease | undefined = undefined
 
   total = 0
   succeeded = 0

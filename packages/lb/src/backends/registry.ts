@@ -123,6 +123,8 @@ export class Registry {
     if (options.force !== true) guardGroup(this.options.groups, this.list, endpoint)
     endpoint.isRemoved = true
     endpoint.isEligible = false
+    // Its requests end outside of any pool: the pool counts those of its members alone.
+    endpoint.pool = undefined
     this.byId.delete(id)
     this.setList(this.list.filter((each) => each !== endpoint))
     this.checkers.get(endpoint)?.close()

@@ -62,6 +62,7 @@ export class CircuitBreaker {
   private successes = 0
   private reopenings = 0
   private timer: Timer | undefined = undefined
+  private isClosed = false
   private readonly options: Required<BreakerOptions>
   private readonly clock: Clock
   private readonly onChange: (state: BreakerState) => void
@@ -86,16 +87,10 @@ export class CircuitBreaker {
       this.open()
   }
 
-  /** Closes it at once and forgets its failures. */
-  reset(): void {
-    if (this.state !== 'closed') this.change('closed')
-    this.failures = 0
-    this.reopenings = 0
-  }
-
+  /** Its backend is gone, or the balancer: requests that still end there set no timer any more. */
   close(): void {
+    this.isClosed = true
     this.timer?.cancel()
-    this.timer = undefined
   }
 
   private endProbe(ok: boolean | undefined): void {
@@ -113,6 +108,7 @@ export class CircuitBreaker {
   private open(): void {
     const { timeoutMs, maxTimeoutMs } = this.options
     this.change('open')
+    if (this.isClosed) return
     this.timer = this.clock.setTimer(
       () => this.change('half-open'),
       Math.min(timeoutMs * 2 ** Math.min(this.reopenings, 30), maxTimeoutMs),
@@ -120,7 +116,7 @@ export class CircuitBreaker {
   }
 
   private change(state: BreakerState): void {
-    this.close()
+    this.timer?.cancel()
     this.state = state
     this.generation++
     this.probes = 0

@@ -1,6 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
-import { Lease, type LeaseOwner } from './lease.ts'
+import { HeldLease, type LeaseOwner } from './lease.ts'
 import type { Due } from './timer-wheel.ts'
 
 /** One try at one backend, as the caller's function gets it. */
@@ -31,7 +31,7 @@ export interface AttemptOwner {
 }
 
 /** The lease of an attempt, and its timeout in the wheel. */
-export class RouteAttempt extends Lease implements Attempt, Due {
+export class RouteAttempt extends HeldLease implements Attempt, Due {
   readonly number: number
   readonly isHedge: boolean
   /** Holds a place in the retry budget. */

@@ -8,17 +8,30 @@ export type Outcome = 'ok' | 'failed' | 'cancelled'
 
 /** What takes a lease back. */
 export interface LeaseOwner {
-  endLease(lease: Lease, outcome: Outcome, latencyMs: number | undefined): void
+  endLease(lease: HeldLease, outcome: Outcome, latencyMs: number | undefined): void
 }
 
 /** One slot of one backend, held from `pick` to `done`. Hold it no longer than the request takes. */
-export class Lease {
+export interface Lease {
+  readonly backend: Backend
+  /** Monotonic milliseconds of the balancer's clock. */
   readonly startedAt: number
-  /** @internal */ previous: Lease | undefined = undefined
-  /** @internal */ next: Lease | undefined = undefined
-  /** @internal */ readonly endpoint: Endpoint
-  /** @internal */ readonly generation: number
-  /** Given to the client so that it comes back to this backend: the value of a `Set-Cookie` header, where affinity goes by cookie. */
+  readonly isDone: boolean
+  /** For the client, where affinity goes by cookie and the session is new here: the value of a `Set-Cookie` header. */
+  readonly setCookie: string | undefined
+  /** Gives the slot back and tells how it went; only the first call counts. `latencyMs` where it differs from the time since `pick`. @default 'ok' */
+  done(outcome?: Outcome, latencyMs?: number): void
+  /** The same as `done('cancelled')`: for `using`. */
+  [Symbol.dispose](): void
+}
+
+/** A lease that is its own entry in the list of its backend, in the order of their start. */
+export class HeldLease implements Lease {
+  readonly startedAt: number
+  previous: HeldLease | undefined = undefined
+  next: HeldLease | undefined = undefined
+  readonly endpoint: Endpoint
+  readonly generation: number
   setCookie: string | undefined = undefined
   private owner: LeaseOwner | undefined
 
@@ -44,7 +57,6 @@ export class Lease {
     return this.owner === undefined
   }
 
-  /** Gives the slot back and tells how it went; only the first call counts. `latencyMs` where it differs from the time since `pick`. */
   done(outcome: Outcome = 'ok', latencyMs?: number): void {
     const { owner, endpoint } = this
     if (owner === undefined) return

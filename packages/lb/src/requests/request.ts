@@ -16,7 +16,7 @@ export interface LbRequest {
   readonly workload?: string
   /** Capabilities that the backend must have. */
   readonly requires?: readonly string[]
-  /** Of requests that wait in the queue the higher one goes first, 0 to 7. @default 0 */
+  /** Of requests that wait in the queue the higher one goes first, 0 to 7; what is beyond counts as the nearest of these. @default 0 */
   readonly priority?: number
   /** An HTTP method; GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent unless `idempotent` says otherwise. */
   readonly method?: string

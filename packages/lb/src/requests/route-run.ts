@@ -84,7 +84,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     this.startedAt = now
     const timeoutMs = request.timeoutMs ?? router.options.requestTimeoutMs
     this.deadlineAt = now + timeoutMs
-    this.queuePriority = Math.min(7, Math.max(0, Math.floor(request.priority ?? 0)))
+    const priority = request.priority ?? 0
+    this.queuePriority = priority > 7 ? 7 : priority > 0 ? Math.floor(priority) : 0
     router.wheel.add(this, timeoutMs, now)
     request.signal?.addEventListener('abort', this)
   }

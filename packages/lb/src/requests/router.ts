@@ -2,7 +2,7 @@ import type { Affinity } from '../affinity/affinity.ts'
 import type { Backend } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
 import type { Clock } from '../clock.ts'
-import { closedError, LbError } from '../errors.ts'
+import { closedError, invalidOption, LbError } from '../errors.ts'
 import type { OutlierDetector } from '../health/outlier-detector.ts'
 import { Histogram } from '../latency/histogram.ts'
 import type { RateLimiter } from '../limits/rate-limiter.ts'
@@ -11,7 +11,7 @@ import type { Random } from '../random.ts'
 import type { Selector } from '../selection/selector.ts'
 import { AdmissionQueue } from './admission-queue.ts'
 import { GradientLimit } from './gradient-limit.ts'
-import { Lease, type LeaseOwner, type Outcome } from './lease.ts'
+import { HeldLease, type Lease, type LeaseOwner, type Outcome } from './lease.ts'
 import type { LbRequest } from './request.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { type Call, type RouteResult, RouteRun } from './route-run.ts'
@@ -107,7 +107,7 @@ export class Router implements LeaseOwner {
     const endpoint = this.place(request, nobody, now)
     if (endpoint === undefined) throw this.unavailable(request, nobody) ?? this.queueFull()
     this.budget.deposit()
-    const lease = new Lease(endpoint, this, now)
+    const lease = new HeldLease(endpoint, this, now)
     this.begin(lease, request, now)
     return lease
   }
@@ -130,7 +130,7 @@ export class Router implements LeaseOwner {
     return selector.choose(request, tried, now)
   }
 
-  begin(lease: Lease, request: LbRequest, now: number): void {
+  begin(lease: HeldLease, request: LbRequest, now: number): void {
     this.inFlight++
     const { affinity } = this.parts
     if (affinity === undefined) return
@@ -139,7 +139,7 @@ export class Router implements LeaseOwner {
     if (!this.isSticky) lease.setCookie = setCookie
   }
 
-  endLease(lease: Lease, outcome: Outcome, latencyMs: number | undefined): void {
+  endLease(lease: HeldLease, outcome: Outcome, latencyMs: number | undefined): void {
     const { endpoint } = lease
     const now = this.clock.monotonic()
     this.endedAt = now
@@ -221,6 +221,9 @@ export class Router implements LeaseOwner {
 
   private refuse(request: LbRequest, now: number): LbError | undefined {
     if (this.isClosed) return closedError()
+    const { timeoutMs } = request
+    if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31))
+      return invalidOption(`request.timeoutMs must be above 0 and below 2 ** 31, not ${timeoutMs}`)
     this.counters.requests++
     const refused = this.parts.limiter?.refuse(request.clientIp, now)
     if (refused !== undefined) this.counters.limited++

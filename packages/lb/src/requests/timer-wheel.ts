@@ -89,7 +89,8 @@ export class TimerWheel {
     const last = Math.min(target, this.current + slots)
     while (this.current < last && this.size > 0) this.expire(++this.current, target)
     this.current = target
-    if (this.size > 0 && this.timer === undefined) this.arm(this.nextTick(), this.clock.monotonic())
+    // What was added meanwhile may have armed it for later than what was there already.
+    if (this.size > 0) this.arm(this.nextTick(), this.clock.monotonic())
   }
 
   private expire(tick: number, target: number): void {

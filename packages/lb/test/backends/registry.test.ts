@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Backend } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -93,6 +94,38 @@ describe('removing', () => {
     await clock.pass(60)
     expect((await routed).value).toBe(busy.id)
     expect(() => lb.remove(busy.id)).toThrow(code('BACKEND_UNKNOWN'))
+  })
+})
+
+describe('what ends after its backend is gone', () => {
+  it('sets no timer, and is not missed in the counts of the others', () => {
+    let poolActive = -1
+    const { lb, clock } = fleet(2, {
+      breaker: { failureThreshold: 1 },
+      algorithm: () => {
+        let eligible: readonly Backend[] = []
+        return {
+          name: 'first',
+          update: (view) => (eligible = view.eligible),
+          pick: (picking) => {
+            poolActive = picking.poolActive
+            return eligible.find((backend) => picking.accepts(backend))
+          },
+        }
+      },
+    })
+    const gone = lb.pick()
+    const stays = lb.pick({ exclude: [gone.backend] })
+    lb.remove(gone.backend.id)
+    lb.choose()
+    expect(poolActive).toBe(1)
+    gone.done('failed')
+    lb.choose()
+    expect(poolActive).toBe(1)
+    stays.done()
+    lb.choose()
+    expect(poolActive).toBe(0)
+    expect(clock.pending).toBe(0)
   })
 })
 

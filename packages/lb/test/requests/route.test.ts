@@ -383,6 +383,26 @@ describe('close', () => {
   })
 })
 
+describe('a request that makes no sense', () => {
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'is refused with a timeout of %d',
+    async (timeoutMs) => {
+      const { lb } = fleet(1)
+      await expect(lb.route({ timeoutMs }, () => 1)).rejects.toThrow(code('OPTIONS_INVALID'))
+      expect(() => lb.pick({ timeoutMs })).toThrow(code('OPTIONS_INVALID'))
+    },
+  )
+
+  it.each([Number.NaN, -5, 99])('waits with a priority of %d as well', async (priority) => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    const held = lb.pick()
+    const routed = lb.route({ priority }, () => 'served')
+    held.done()
+    await clock.pass(1)
+    expect((await routed).value).toBe('served')
+  })
+})
+
 describe('a clock that goes backwards', () => {
   it('breaks nothing', async () => {
     const { lb, clock } = fleet(2, { rateLimit: { requestsPerSecond: 10 }, affinity: { by: 'session' } })

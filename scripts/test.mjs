@@ -24,10 +24,14 @@ async function main() {
   for (const check of checks) {
     if ((await turbo(env, [check])) !== 0) problems.push(`${check}: failed`)
   }
+  // The servers that tests start, once and before all of them: none waits for a download. What is missing fails in its tests too.
+  if ((await turbo(env, ['provide'])) !== 0) problems.push('provide: failed')
   const folders = packageFolders()
   clearReports(folders)
   // One package at a time: many tests watch real processes and sockets against a clock, and vitest itself uses two cores.
   const code = await turbo(env, ['test', '--concurrency=1'])
+  // What the README says of the transports is what this run has shown.
+  if ((await turbo(env, ['check:matrix'])) !== 0) problems.push('check:matrix: failed')
   const tally = tallyReports(folders)
   const failed = problems.length + tally.failed + (code !== 0 && tally.failed === 0 ? 1 : 0)
   for (const problem of [...problems, ...tally.problems]) process.stdout.write(`${problem}\n`)

@@ -94,6 +94,7 @@ export {
 } from './topic/topic.ts'
 export type { EnvelopeFields, Parcel } from './envelope/envelope.ts'
 export { eventFromParcel, eventToParcel } from './envelope/event-envelope.ts'
+export { decodeFrames, encodeFrames } from './envelope/frame-envelope.ts'
 export { decodeHeaders, encodeHeaders, type HeaderMessage } from './envelope/header-envelope.ts'
 export { decodeEnvelope, encodeEnvelope } from './envelope/json-envelope.ts'
 export { signalFromParcel, signalToParcel } from './envelope/signal-envelope.ts'

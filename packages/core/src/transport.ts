@@ -164,8 +164,8 @@ export interface Listener {
 /** What a transport can do: declared, never sniffed, and proven by the conformance suite. */
 export interface Capabilities {
   readonly delivery: 'at-most-once' | 'at-least-once'
-  /** `native`: the engine redelivers by itself; `lease`: core's lease layer does. */
-  readonly redelivery: 'native' | 'lease'
+  /** What was lost is delivered again `native`: by the engine itself; `lease`: by core's lease layer; `none`: by nobody, as with `at-most-once`. */
+  readonly redelivery: 'native' | 'lease' | 'none'
   /** Accepted tasks survive a restart of the engine. */
   readonly durable: boolean
   /** Workgroups: each gets its copy, exactly one worker of each works on it. */

@@ -11,6 +11,8 @@ export interface CaseOutcome {
   /** `undeclared`: it asks for a capability or fault that is not declared, so it did not run. */
   readonly outcome: 'passed' | 'failed' | 'undeclared'
   readonly durationMs: number
+  /** The faults that it injects. */
+  readonly faults: readonly Fault[]
 }
 
 /** What a capability matrix is made from: written by `testTransport`, one file a transport. */

@@ -2,7 +2,7 @@ import type { Capabilities } from '@aether/core'
 import { afterAll, describe, it } from 'vitest'
 
 import { writeCapabilityReport } from './capability-report.ts'
-import type { CaseOutcome } from './capability-report.ts'
+import { CaseLedger } from './case-ledger.ts'
 import type { ConformanceOptions } from './harness.ts'
 import { runCase } from './suite/run-case.ts'
 import { isApplicable } from './suite/suite-case.ts'
@@ -10,7 +10,8 @@ import { suites } from './suite/suites.ts'
 
 /**
  * Registers the conformance suite with vitest: what the transport declares is run, and what it does not declare must be refused with
- * `ERR_AETHER_CAPABILITY_UNSUPPORTED`. Call it at the top of a test file. What ran is written to `capabilities-<name>.json`.
+ * `ERR_AETHER_CAPABILITY_UNSUPPORTED`. Call it at the top of a test file. What ran is written to
+ * `capabilities-<name>.json`, unless some cases were left out.
  *
  * @example
  * testTransport({ name: 'memory', capabilities: memoryCapabilities, create: async () => ({ transport: () => memory(), close: async () => {} }) })
@@ -18,33 +19,34 @@ import { suites } from './suite/suites.ts'
 export function testTransport<C extends Capabilities>(options: ConformanceOptions<C>): void {
   const { name, capabilities } = options
   const faults = options.faults ?? []
-  const outcomes: CaseOutcome[] = []
+  const ledger = new CaseLedger()
   describe(`conformance of ${name}`, () => {
     for (const suite of suites) {
       const applicable = suite.cases.filter((candidate) => isApplicable(candidate, capabilities, faults))
       for (const other of suite.cases.filter((candidate) => !applicable.includes(candidate)))
-        outcomes.push({ suite: suite.name, name: other.name, outcome: 'undeclared', durationMs: 0 })
+        ledger.skip(suite, other)
       if (applicable.length === 0) continue
       describe(suite.name, () => {
-        for (const suiteCase of applicable)
-          it(suiteCase.name, { timeout: suiteCase.timeoutMs ?? 20_000 }, async () => {
-            const startedAt = performance.now()
-            let outcome: CaseOutcome['outcome'] = 'failed'
+        for (const suiteCase of applicable) {
+          ledger.plan(suiteCase)
+          it(suiteCase.name, { timeout: suiteCase.timeoutMs ?? 20_000 }, async ({ signal }) => {
+            ledger.begin(suite, suiteCase)
+            let outcome: 'passed' | 'failed' = 'failed'
             try {
               await runCase(suiteCase, options)
-              outcome = 'passed'
+              // One that comes to its end after its time has failed all the same.
+              if (!signal.aborted) outcome = 'passed'
             } finally {
-              const durationMs = Math.round(performance.now() - startedAt)
-              outcomes.push({ suite: suite.name, name: suiteCase.name, outcome, durationMs })
+              ledger.end(suiteCase, outcome)
             }
           })
+        }
       })
     }
-    afterAll(() =>
-      writeCapabilityReport(
-        { name, capabilities, faults, cases: outcomes },
-        options.reportFolder ?? '.reports',
-      ),
-    )
+    afterAll(async () => {
+      const cases = ledger.close()
+      if (cases === undefined) return
+      await writeCapabilityReport({ name, capabilities, faults, cases }, options.reportFolder ?? '.reports')
+    })
   })
 }

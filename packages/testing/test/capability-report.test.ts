@@ -15,7 +15,7 @@ describe('writeCapabilityReport', () => {
         name: 'mine',
         capabilities: everythingDeclared,
         faults: ['link'],
-        cases: [{ suite: 'delay', name: 'waits', outcome: 'passed', durationMs: 3 }],
+        cases: [{ suite: 'delay', name: 'waits', outcome: 'passed', durationMs: 3, faults: [] }],
       } as const
       const file = await writeCapabilityReport(report, path.join(root, 'deep', 'er'))
       expect(path.basename(file)).toBe('capabilities-mine.json')

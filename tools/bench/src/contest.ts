@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Scenario } from './scenarios.ts'
+import { contenderOf, type Scenario } from './scenarios.ts'
 import type { Round } from './roles/role.ts'
 import { loadContender } from './contenders/index.ts'
 import { Seat } from './seat.ts'
@@ -32,7 +32,7 @@ export async function openContest(
   name: string,
   nodeFlags: readonly string[] = [],
 ): Promise<Contest> {
-  const contender = await loadContender(name)
+  const contender = await loadContender(contenderOf(scenario, name))
   const server = await startServer(contender.server, nodeFlags)
   const seats: Seat[] = []
   try {
@@ -40,7 +40,7 @@ export async function openContest(
     seats.push(
       ...(await Promise.all(
         scenario.roles.map(({ role, width }) =>
-          Seat.open({ contender: name, role, url: server.url, width }, nodeFlags),
+          Seat.open({ contender: contender.name, role, url: server.url, width }, nodeFlags),
         ),
       )),
     )

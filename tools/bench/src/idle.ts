@@ -37,15 +37,15 @@ export async function runIdle(rounds: number, say: (line: string) => void): Prom
 }
 
 async function idleKib(): Promise<number> {
-  const contender = await loadContender('ours')
+  const contender = await loadContender('aether')
   const server = await startServer(contender.server)
-  const seat = await Seat.open({ contender: 'ours', role: 'idler', url: server.url, width: 1 })
+  const seat = await Seat.open({ contender: 'aether', role: 'idler', url: server.url, width: 1 })
   try {
     // A first hundred warm the code up, so that compiled code is not counted as connections.
     const warm = 100
     await seat.round({ ...idleScenario.round, count: warm }, 60_000).done
     const before = await server.rssBytes()
-    const more = await Seat.open({ contender: 'ours', role: 'idler', url: server.url, width: 1 })
+    const more = await Seat.open({ contender: 'aether', role: 'idler', url: server.url, width: 1 })
     try {
       await more.round({ ...idleScenario.round, count: connections }, 120_000).done
       return ((await server.rssBytes()) - before) / connections / 1024

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { idleScenario, runIdle } from './idle.ts'
+import { recoverScenario, runRecover } from './recover/recover.ts'
 import { type Report, render } from './report.ts'
 import { runScenario } from './run.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
@@ -14,7 +15,7 @@ interface Flags {
   readonly profile?: string
 }
 
-const all: readonly Scenario[] = [...scenarios, idleScenario]
+const all: readonly Scenario[] = [...scenarios, recoverScenario, idleScenario]
 
 function positive(value: string): number {
   const number = Number(value)
@@ -25,6 +26,7 @@ function positive(value: string): number {
 async function run(scenario: Scenario, flags: Flags): Promise<Report> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   if (scenario === idleScenario) return runIdle(Math.min(flags.rounds, 3), say)
+  if (scenario === recoverScenario) return runRecover(scenario, flags.rounds, say)
   return runScenario(scenario, {
     rounds: flags.rounds,
     roundMs: flags.roundMs,

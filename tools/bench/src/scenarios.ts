@@ -12,8 +12,10 @@ export interface Scenario {
   readonly unit: string
   /** Whether more (throughput) or less (time, memory) is better. */
   readonly better: 'more' | 'less'
-  /** `ours` comes first by itself. */
+  /** As the report calls them; `ours` comes first by itself. */
   readonly peers: readonly string[]
+  /** Which contenders those names stand for. @default { ours: 'aether' }, and each peer for itself */
+  readonly contenders?: Readonly<Record<string, string>>
   /** The least ratio asked for, by peer; ratio > 1 means ours is better. */
   readonly bars: Readonly<Record<string, number>>
   /** The seed's own published figure in the same unit. */
@@ -23,6 +25,28 @@ export interface Scenario {
   readonly round: Omit<Round, 'count'>
   /** How many messages one of `count` makes: ten in a fan-out to ten. */
   readonly multiple: number
+}
+
+/** The contender behind a name of the report. */
+export function contenderOf(scenario: Scenario, name: string): string {
+  return scenario.contenders?.[name] ?? (name === 'ours' ? 'aether' : name)
+}
+
+/** Perform to result with 256 in flight, 128 B, in two processes and a server. */
+function tasks256(
+  scenario: Pick<Scenario, 'name' | 'what' | 'peers' | 'bars'> & Partial<Scenario>,
+): Scenario {
+  return {
+    unit: 'tasks/s',
+    better: 'more',
+    roles: [
+      { role: 'worker', width: 256 },
+      { role: 'performer', width: 256 },
+    ],
+    round: sized(128, 256),
+    multiple: 1,
+    ...scenario,
+  }
 }
 
 const sized = (size: number, inFlight: number): Scenario['round'] => ({ size, inFlight, steps: 0 })
@@ -100,21 +124,13 @@ export const scenarios: readonly Scenario[] = [
     round: sized(128, 256),
     multiple: 1,
   },
-  {
+  tasks256({
     name: 'tasks-256',
     what: 'perform to complete with lease and ack, 256 in flight, 128 B; the peer calls directly, with neither',
-    unit: 'tasks/s',
-    better: 'more',
     peers: ['moleculer'],
     bars: { moleculer: 1 },
     seed: 8000,
-    roles: [
-      { role: 'worker', width: 256 },
-      { role: 'performer', width: 256 },
-    ],
-    round: sized(128, 256),
-    multiple: 1,
-  },
+  }),
   {
     name: 'progress-10',
     what: 'ten progress updates and a result per task, 64 in flight, 128 B',
@@ -129,4 +145,25 @@ export const scenarios: readonly Scenario[] = [
     round: { size: 128, inFlight: 64, steps: 10 },
     multiple: 1,
   },
+  tasks256({
+    name: 'redis-tasks-256',
+    what: 'over Redis streams, complete after ack, 256 in flight, 128 B; the peer from add to finished',
+    peers: ['bullmq'],
+    contenders: { ours: 'aether-redis-streams' },
+    bars: { bullmq: 4 },
+  }),
+  tasks256({
+    name: 'redis-rpc-256',
+    what: 'over Redis at most once, 256 in flight, 128 B',
+    peers: ['moleculer'],
+    contenders: { ours: 'aether-redis-pubsub', moleculer: 'moleculer-redis' },
+    bars: { moleculer: 1.2 },
+  }),
+  tasks256({
+    name: 'mqtt-tasks-256',
+    what: 'over Mosquitto with QoS 1, lease and ack, 256 in flight, 128 B; the peer with neither lease nor ack, once as it comes (QoS 0) and once with QoS 1',
+    peers: ['moleculer', 'moleculer-qos1'],
+    contenders: { ours: 'aether-mqtt', moleculer: 'moleculer-mqtt', 'moleculer-qos1': 'moleculer-mqtt-qos1' },
+    bars: { moleculer: 1.5, 'moleculer-qos1': 1.5 },
+  }),
 ]

@@ -5,6 +5,7 @@ import { checkApi } from './api/check-api.ts'
 import { checkArchitecture } from './architecture/check-architecture.ts'
 import { checkDocs } from './docs/check-docs.ts'
 import { formatFinding, type Finding } from './finding.ts'
+import { checkMatrix } from './matrix/check-matrix.ts'
 import { checkPackages } from './packages/check-packages.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
@@ -37,6 +38,14 @@ program
   .option('--update', 'write the reports instead of comparing with them')
   .action((options: { readonly update?: boolean }) =>
     conclude(checkApi(root, { update: options.update ?? false })),
+  )
+
+program
+  .command('matrix')
+  .description('the table of transports in the README, from what the conformance suite ran')
+  .option('--update', 'write the table instead of comparing with it')
+  .action((options: { readonly update?: boolean }) =>
+    conclude(checkMatrix(root, { update: options.update ?? false })),
   )
 
 await program.parseAsync()

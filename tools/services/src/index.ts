@@ -8,6 +8,7 @@ export {
   type MosquittoServerOptions,
   startMosquitto,
 } from './mosquitto/mosquitto-server.ts'
+export { type NatsServerOptions, startNats } from './nats/nats-server.ts'
 export { freePort } from './process/free-port.ts'
 export type { Service } from './process/service.ts'
 export { provide } from './provide.ts'

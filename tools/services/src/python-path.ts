@@ -13,22 +13,22 @@ const packages: Readonly<Record<string, string>> = {
  * does not see Debian's packages. What is missing is installed from Debian, as `ensureInstalled` does it.
  */
 export async function pythonPath(modules: readonly string[]): Promise<string> {
+  await ensureInstalled(...(await missingForPython(modules)))
   const found = await findPython(modules)
-  if (found !== undefined) return found
+  if (found === undefined) throw new Error(`no Python 3 here can import ${modules.join(', ')}`)
+  return found
+}
+
+/** The Debian packages with which a Python 3 here can import these modules; none where one can already. */
+export async function missingForPython(modules: readonly string[]): Promise<readonly string[]> {
+  if ((await findPython(modules)) !== undefined) return []
   const needed = modules.map((module) => {
-    const name = module.split('.', 1)[0] as string
-    const debian = packages[name]
+    const debian = packages[module.split('.', 1)[0] as string]
     if (debian === undefined)
       throw new Error(`the Debian package of the Python module ${module} is not known here`)
     return debian
   })
-  await ensureInstalled('python3', ...new Set(needed))
-  const installed = await findPython(modules)
-  if (installed === undefined)
-    throw new Error(
-      `no Python 3 here can import ${modules.join(', ')}, though ${needed.join(', ')} is installed`,
-    )
-  return installed
+  return ['python3', ...new Set(needed)]
 }
 
 async function findPython(modules: readonly string[]): Promise<string | undefined> {

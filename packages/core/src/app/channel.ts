@@ -1,4 +1,4 @@
-import { TidTable } from './tid-table.ts'
+import { TidTable } from '../table/tid-table.ts'
 import type { TaskRun } from '../client/task-run.ts'
 import { AetherError } from '../errors.ts'
 import type {

@@ -12,7 +12,7 @@ export function settlementOf(plan: Plan, event: CompleteEvent): Settlement {
     return {
       status: event.status,
       tid,
-      error: errorOf(event),
+      error: errorOf(plan, event),
       attempt,
       worker: attempt === 0 ? undefined : worker,
     }
@@ -34,7 +34,7 @@ export function localSettlement(
   return { status, tid, error, attempt: 0, worker: undefined }
 }
 
-function errorOf(event: CompleteEvent): AetherError {
+function errorOf(plan: Plan, event: CompleteEvent): AetherError {
   if (event.error !== undefined) return errorFromShape(event.error)
   const { tid } = event
   if (event.status === 'cancelled') return cancelledError(tid, 'no reason given')
@@ -43,7 +43,20 @@ function errorOf(event: CompleteEvent): AetherError {
       detail: { tid },
     })
   }
-  return new AetherError('ERR_AETHER_TASK_FAILED', `task ${tid} failed; its worker gave no reason`, {
-    detail: { tid },
+  const data = bodyOf(plan, event)
+  const text = typeof data === 'string' ? data : `task ${tid} failed; its worker gave no reason`
+  return new AetherError('ERR_AETHER_TASK_FAILED', text, {
+    detail: data === undefined ? { tid } : { tid, data },
   })
+}
+
+/** A worker in Python says in `data` why it failed. */
+function bodyOf(plan: Plan, { body, codec }: CompleteEvent): unknown {
+  if (body === undefined) return undefined
+  try {
+    return plan.codecs.named(codec).decode(body)
+  } catch {
+    // That it failed is known; why stays unknown.
+    return undefined
+  }
 }

@@ -1,6 +1,6 @@
 import type { Channel } from '../app/channel.ts'
 import type { Plan } from '../app/plan.ts'
-import type { TidEntry } from '../app/tid-table.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { WheelEntry } from '../app/wheel.ts'
 import type { AetherError } from '../errors.ts'
 import { BoundedStream } from '../stream/bounded-stream.ts'

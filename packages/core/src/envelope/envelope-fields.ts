@@ -33,7 +33,7 @@ export const optionalFields: Readonly<Record<Exclude<keyof EnvelopeFields, Requi
 
 type RequiredField = 'action' | 'client' | 'host' | 'progress' | 'status'
 
-const optionalEntries = Object.entries(optionalFields)
+const optionalTypes: ReadonlyMap<string, FieldType> = new Map(Object.entries(optionalFields))
 
 /**
  * Checks what a peer sent. Missing fields are what an older or a Python peer leaves out; empty texts count as missing (AetherMagic sends `workgroup: ""`);
@@ -47,10 +47,11 @@ export function readFields(source: Readonly<Record<string, unknown>>): EnvelopeF
     host: readText(source, 'host'),
     client: readText(source, 'client'),
   }
-  for (const [name, type] of optionalEntries) {
+  for (const name of Object.keys(source)) {
     const value = source[name]
     if (value === undefined || value === null || value === '') continue
-    fields[name] = readOptional(name, type, value)
+    const type = optionalTypes.get(name)
+    if (type !== undefined) fields[name] = readOptional(name, type, value)
   }
   return fields as unknown as EnvelopeFields
 }

@@ -45,3 +45,6 @@ export interface Parcel {
   readonly fields: EnvelopeFields
   readonly body: Uint8Array
 }
+
+/** For objects that are filled in field by field before anyone sees them. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] }

@@ -1,7 +1,8 @@
 import type { AetherEvent, CompleteEvent, StatusEvent, TerminalStatus } from '../transport.ts'
 import { codecField, codecOf } from './codec-name.ts'
 import { invalidEnvelope } from './envelope-errors.ts'
-import type { EnvelopeFields, Parcel } from './envelope.ts'
+import type { EnvelopeFields, Parcel, Writable } from './envelope.ts'
+import { json } from '../codec/json-codec.ts'
 import { emptyBytes } from '../codec/utf8.ts'
 import type { Address } from './task-envelope.ts'
 
@@ -22,7 +23,7 @@ export function eventToParcel(event: AetherEvent): Parcel {
       return { fields, body: event.body ?? emptyBytes }
     }
     case 'complete':
-      return { fields: { ...completeFields(event), ...headers }, body: event.body ?? emptyBytes }
+      return { fields: completeFields(event), body: event.body ?? failureBody(event) }
     case 'cancel': {
       const fields = {
         action,
@@ -45,11 +46,35 @@ export function eventToParcel(event: AetherEvent): Parcel {
 
 /** AetherMagic knows `succeed` and `failed` only: cancelled and expired travel as failed, with the outcome and an error that says so. */
 function completeFields(event: CompleteEvent): EnvelopeFields {
-  const { action, status, host, client, workgroup, attempt } = event
-  const base = { action, progress: 100, host, client, workgroup, ...codecField(event.codec), attempt }
-  if (status === 'succeed') return { ...base, status, ...(event.error && { error: event.error }) }
-  if (status === 'failed') return { ...base, status, ...(event.error && { error: event.error }) }
-  return { ...base, status: 'failed', outcome: status, error: event.error ?? outcomeError(status) }
+  const { action, status, host, client, workgroup, attempt, error, headers } = event
+  const isKnown = status === 'succeed' || status === 'failed'
+  const fields: Writable<EnvelopeFields> = {
+    action,
+    status: isKnown ? status : 'failed',
+    progress: 100,
+    host,
+    client,
+    workgroup,
+    attempt,
+  }
+  if (event.codec !== 'json') fields.codec = event.codec
+  if (!isKnown) fields.outcome = status
+  if (!isKnown) fields.error = error ?? outcomeError(status)
+  else if (error !== undefined) fields.error = error
+  if (headers !== undefined) fields.headers = headers
+  return fields
+}
+
+/** What `complete(false, data)` said stands in `data` too: a Python peer looks for it there, and knows no `error`. */
+function failureBody({ status, error }: CompleteEvent): Uint8Array {
+  const data = error?.detail?.['data']
+  if (status !== 'failed' || data === undefined) return emptyBytes
+  try {
+    return json.encode(data)
+  } catch {
+    // The failure itself must go out; its detail holds what JSON made of the data.
+    return emptyBytes
+  }
 }
 
 function outcomeError(status: 'cancelled' | 'expired'): NonNullable<CompleteEvent['error']> {
@@ -64,57 +89,66 @@ function outcomeError(status: 'cancelled' | 'expired'): NonNullable<CompleteEven
 /** Throws `ERR_AETHER_ENVELOPE_INVALID` where the parcel is no event. Missing attempts are 0: a peer that knows none. */
 export function eventFromParcel(parcel: Parcel, at: Address): AetherEvent {
   const { fields, body } = parcel
-  const { action, client, host } = fields
-  const base = {
-    route: at.route,
-    tid: at.tid,
-    client,
-    host,
-    ...(fields.headers && { headers: fields.headers }),
-  }
+  const { action } = fields
   switch (action) {
     case 'status':
-      return statusFromParcel(parcel, base)
+      return statusFromParcel(parcel, at)
     case 'complete':
-      return completeFromParcel(parcel, base)
+      return completeFromParcel(parcel, at)
     case 'cancel':
-      return { ...base, action, reason: fields.reason ?? 'cancelled' }
+      return { ...baseOf(fields, at), action, reason: fields.reason ?? 'cancelled' }
     case 'idle':
     case 'online':
     case 'dismiss':
-      return { ...base, action, body, codec: codecOf(fields) }
+      return { ...baseOf(fields, at), action, body, codec: codecOf(fields) }
     default:
       throw invalidEnvelope(`action ${JSON.stringify(action.slice(0, 40))} is not known`)
   }
 }
 
+function baseOf({ client, host, headers }: EnvelopeFields, { route, tid }: Address): EventBase {
+  return { route, tid, client, host, ...(headers && { headers }) }
+}
+
 type EventBase = Pick<StatusEvent, 'client' | 'headers' | 'host' | 'route' | 'tid'>
 
-function statusFromParcel({ fields, body }: Parcel, base: EventBase): StatusEvent {
-  return {
-    ...base,
+// Status and complete come once and more a task: fields one by one, as in signals.
+
+function statusFromParcel({ fields, body }: Parcel, { route, tid }: Address): StatusEvent {
+  const event: Writable<StatusEvent> = {
     action: 'status',
+    route,
+    tid,
+    client: fields.client,
+    host: fields.host,
     status: fields.status === 'initialized' ? 'initialized' : 'progress',
     progress: fields.progress,
     seq: fields.seq ?? 0,
     attempt: fields.attempt ?? 0,
     workgroup: fields.workgroup ?? '',
-    ...(body.length > 0 && { body }),
     codec: codecOf(fields),
   }
+  if (body.length > 0) event.body = body
+  if (fields.headers) event.headers = fields.headers
+  return event
 }
 
-function completeFromParcel({ fields, body }: Parcel, base: EventBase): CompleteEvent {
-  return {
-    ...base,
+function completeFromParcel({ fields, body }: Parcel, { route, tid }: Address): CompleteEvent {
+  const event: Writable<CompleteEvent> = {
     action: 'complete',
+    route,
+    tid,
+    client: fields.client,
+    host: fields.host,
     status: outcomeOf(fields),
     attempt: fields.attempt ?? 0,
     workgroup: fields.workgroup ?? '',
-    ...(body.length > 0 && { body }),
     codec: codecOf(fields),
-    ...(fields.error && { error: fields.error }),
   }
+  if (body.length > 0) event.body = body
+  if (fields.error) event.error = fields.error
+  if (fields.headers) event.headers = fields.headers
+  return event
 }
 
 function outcomeOf({ status, outcome }: EnvelopeFields): TerminalStatus {

@@ -4,7 +4,7 @@ import { isName } from '../topic/names.ts'
 import type { RouteCache } from '../topic/route-cache.ts'
 import { routeKey } from '../topic/topic.ts'
 import { invalidEnvelope } from './envelope-errors.ts'
-import type { Parcel } from './envelope.ts'
+import type { EnvelopeFields, Parcel, Writable } from './envelope.ts'
 import { eventFromParcel, eventToParcel } from './event-envelope.ts'
 
 const kinds: Readonly<Record<SignalKind, true>> = {
@@ -29,31 +29,26 @@ const kinds: Readonly<Record<SignalKind, true>> = {
 
 /** A signal of the lease layer; one that carries an event is that event's envelope with a few fields more. */
 export function signalToParcel(signal: Signal): Parcel {
-  const { fields, body } = signal.event
-    ? eventToParcel(signal.event)
-    : { fields: bare(signal), body: emptyBytes }
-  return {
-    body,
-    fields: {
-      ...fields,
-      signal: signal.kind,
-      route: routeKey(signal.route),
-      tid: signal.tid,
-      workgroup: signal.workgroup,
-      attempt: signal.attempt,
-      ...(signal.from !== undefined && { replyTo: signal.from }),
-      ...(signal.leaseMs !== undefined && { leaseMs: signal.leaseMs }),
-      ...(signal.delayMs !== undefined && { delayMs: signal.delayMs }),
-      ...(signal.failed !== undefined && { failed: signal.failed }),
-      ...(signal.deadLetter !== undefined && { deadLetter: signal.deadLetter }),
-    },
-  }
-}
-
-function bare(signal: Signal): Parcel['fields'] {
-  const error = signal.error && { error: signal.error }
-  const seq = signal.seq !== undefined && { seq: signal.seq }
-  return { action: 'lease', status: signal.kind, progress: 0, host: '', client: '', ...seq, ...error }
+  const { kind, event } = signal
+  // Field by field: several signals belong to each task, and spreads would cost more than all the rest.
+  const parcel = event && eventToParcel(event)
+  // The fields of an event were made for it alone: a few more find room there.
+  const fields: Writable<EnvelopeFields> = parcel
+    ? parcel.fields
+    : { action: 'lease', status: kind, progress: 0, host: '', client: '' }
+  fields.signal = kind
+  fields.route = routeKey(signal.route)
+  fields.tid = signal.tid
+  fields.workgroup = signal.workgroup
+  fields.attempt = signal.attempt
+  if (signal.from !== undefined) fields.replyTo = signal.from
+  if (signal.leaseMs !== undefined) fields.leaseMs = signal.leaseMs
+  if (signal.delayMs !== undefined) fields.delayMs = signal.delayMs
+  if (signal.failed !== undefined) fields.failed = signal.failed
+  if (signal.deadLetter !== undefined) fields.deadLetter = signal.deadLetter
+  if (!parcel && signal.seq !== undefined) fields.seq = signal.seq
+  if (!parcel && signal.error !== undefined) fields.error = signal.error
+  return { fields, body: parcel?.body ?? emptyBytes }
 }
 
 /** Throws `ERR_AETHER_ENVELOPE_INVALID` where the parcel is no signal. */
@@ -67,19 +62,23 @@ export function signalFromParcel(parcel: Parcel, routes: RouteCache): Signal {
   if (event && event.action !== 'status' && event.action !== 'complete') {
     throw invalidEnvelope(`a signal with a ${event.action} event`)
   }
-  return {
+  const signal: Writable<Signal> = {
     kind,
     route,
     tid: fields.tid,
     workgroup: fields.workgroup ?? '',
     attempt: fields.attempt ?? 0,
-    ...(fields.replyTo !== undefined && { from: fields.replyTo }),
-    ...(fields.leaseMs !== undefined && { leaseMs: fields.leaseMs }),
-    ...(fields.seq !== undefined && !event && { seq: fields.seq }),
-    ...(fields.delayMs !== undefined && { delayMs: fields.delayMs }),
-    ...(fields.failed !== undefined && { failed: fields.failed }),
-    ...(fields.deadLetter !== undefined && { deadLetter: fields.deadLetter }),
-    ...(fields.error && !event && { error: fields.error }),
-    ...(event && { event }),
   }
+  if (fields.replyTo !== undefined) signal.from = fields.replyTo
+  if (fields.leaseMs !== undefined) signal.leaseMs = fields.leaseMs
+  if (fields.delayMs !== undefined) signal.delayMs = fields.delayMs
+  if (fields.failed !== undefined) signal.failed = fields.failed
+  if (fields.deadLetter !== undefined) signal.deadLetter = fields.deadLetter
+  if (event) {
+    signal.event = event
+    return signal
+  }
+  if (fields.seq !== undefined) signal.seq = fields.seq
+  if (fields.error) signal.error = fields.error
+  return signal
 }

@@ -1,7 +1,7 @@
+import { TidTable } from '../table/tid-table.ts'
 import type { CompleteEvent, ConsumeOptions, Consumer, Delivery, Route, TaskMessage } from '../transport.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { CreditPool } from './credit-pool.ts'
-import { leaseLost } from './endings.ts'
 import { LeaseConsumer, type ConsumerHost } from './lease-consumer.ts'
 import { say, type LeaseContext } from './lease-context.ts'
 import type { LeasedDelivery } from './leased-delivery.ts'
@@ -21,6 +21,8 @@ interface Ended {
   readonly attempt: number
   readonly replyTo: string | undefined
   readonly deadline: number
+  readonly sends: number
+  readonly isKnown: boolean
 }
 
 /** The worker's side: takes each offer once, whatever comes twice or late, and remembers what it finished. */
@@ -29,7 +31,7 @@ export class Acceptor implements ConsumerHost {
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #pools = new Map<string, Pool>()
   /** By workgroup and task. */
-  readonly #active = new Map<string, LeasedDelivery>()
+  readonly #active = new TidTable<LeasedDelivery>()
   readonly #finished: BoundedMap<CompleteEvent>
   readonly #tombstones: BoundedMap<string>
   /** Attempts that ended here: a copy of their offer that comes late is not theirs to begin again. */
@@ -89,7 +91,7 @@ export class Acceptor implements ConsumerHost {
       const delivery = this.#active.get(activeKey(workgroup, route.union, tid))
       if (!delivery) continue
       // Its caller may not know yet that it was begun, or not have heard of the cancel.
-      if (delivery.replyTo === from) delivery.repeat()
+      if (delivery.replyTo !== undefined && delivery.replyTo === from) delivery.repeat()
       else this.#sayCancelled(delivery.task, { workgroup, delivery, reason })
       delivery.lose(error)
     }
@@ -109,17 +111,17 @@ export class Acceptor implements ConsumerHost {
   }
 
   onEnd(consumer: LeaseConsumer, delivery: LeasedDelivery): void {
-    const key = activeKey(consumer.workgroup, delivery.task.route.union, delivery.task.tid)
-    if (this.#active.get(key) === delivery) this.#active.delete(key)
-    const { attempt, replyTo, task } = delivery
-    if (!delivery.isForgotten) this.#ended.set(key, { attempt, replyTo, deadline: task.deadline })
+    this.#active.delete(delivery)
+    const { key, attempt, replyTo, sends, isKnown, task } = delivery
+    if (!delivery.isForgotten)
+      this.#ended.set(key, { attempt, replyTo, sends, isKnown, deadline: task.deadline })
     if (consumer.isClosed && consumer.isIdle) this.#leave(consumer)
     consumer.pump()
     for (const member of this.#pools.get(consumer.poolId ?? '')?.members ?? []) member.pump()
   }
 
-  onComplete(consumer: LeaseConsumer, { task }: LeasedDelivery, complete: CompleteEvent): void {
-    this.#finished.set(activeKey(consumer.workgroup, task.route.union, task.tid), complete)
+  onComplete({ key }: LeasedDelivery, complete: CompleteEvent): void {
+    this.#finished.set(key, complete)
   }
 
   #offered(consumer: LeaseConsumer, task: TaskMessage, offer: Offer): void {
@@ -131,17 +133,16 @@ export class Acceptor implements ConsumerHost {
     if (finished) return this.#sayFinished(finished, workgroup, offer)
     const reason = this.#tombstones.get(taskKey(route.union, tid))
     if (reason !== undefined) {
-      if (offer.replyTo !== undefined)
-        this.#sayCancelled(task, { workgroup, delivery: { ...offer, replyTo: offer.replyTo }, reason })
-      return
+      const { attempt, replyTo } = offer
+      return this.#sayCancelled(task, { workgroup, delivery: { attempt, replyTo }, reason })
     }
     if (isStale(this.#ended.get(key), task, offer)) return
     const active = this.#active.get(key)
     if (active && !this.#yields(active, offer)) return
     if (consumer.isClosed) return this.#sayBusy(task, workgroup, offer)
-    const delivery = consumer.take(task, offer)
+    const delivery = consumer.take(task, { key, offer })
     if (!delivery) return
-    this.#active.set(key, delivery)
+    this.#active.add(delivery)
     consumer.pump()
   }
 
@@ -157,19 +158,13 @@ export class Acceptor implements ConsumerHost {
       active.repeat()
       return false
     }
-    // The caller has given up on the attempt in hand.
-    active.lose(leaseLost)
+    active.overtaken()
     return true
   }
 
   #sayFinished(complete: CompleteEvent, workgroup: string, { replyTo, attempt }: Offer): void {
     const { route, tid } = complete
-    if (replyTo === undefined) {
-      this.#context.relay.publish(complete).catch((error: unknown) => {
-        this.#context.host.logger.debug('a stored completion was not published', { tid, error })
-      })
-      return
-    }
+    if (replyTo === undefined) return this.#tellByTopic(complete)
     say(this.#context, replyTo, {
       kind: 'complete',
       route,
@@ -189,15 +184,27 @@ export class Acceptor implements ConsumerHost {
     },
   ): void {
     const { workgroup, delivery, reason } = given
-    if (delivery.replyTo === undefined) return
     const error = { code: 'ERR_AETHER_TASK_CANCELLED', message: reason, retryable: false }
+    const { attempt } = delivery
+    if (delivery.replyTo === undefined) {
+      const { client, host } = this.#context.host
+      const base = { route, tid, client, host, attempt, workgroup, codec: 'json', error } as const
+      return this.#tellByTopic({ ...base, action: 'complete', status: 'cancelled' })
+    }
     say(this.#context, delivery.replyTo, {
       kind: 'cancelled',
       route,
       tid,
       workgroup,
-      attempt: delivery.attempt,
+      attempt,
       error,
+    })
+  }
+
+  /** A peer without an inbox hears its completion where everyone does. */
+  #tellByTopic(complete: CompleteEvent): void {
+    this.#context.relay.publish(complete).catch((error: unknown) => {
+      this.#context.host.logger.debug('a completion was not published', { tid: complete.tid, error })
     })
   }
 
@@ -227,9 +234,12 @@ export class Acceptor implements ConsumerHost {
 }
 
 /** The same offer as one that ended here, or an older one; performed anew, a tid has another deadline. */
-function isStale(ended: Ended | undefined, { deadline }: TaskMessage, { attempt, replyTo }: Offer): boolean {
-  if (!ended || replyTo === undefined) return false
-  return ended.replyTo === replyTo && ended.deadline === deadline && attempt <= ended.attempt
+function isStale(ended: Ended | undefined, { deadline }: TaskMessage, offer: Offer): boolean {
+  if (!ended || offer.replyTo === undefined) return false
+  if (ended.replyTo !== offer.replyTo || ended.deadline !== deadline) return false
+  if (offer.attempt !== ended.attempt) return offer.attempt < ended.attempt
+  // A caller that heard nothing of the attempt offers it again: that is no copy.
+  return ended.isKnown || (offer.sends ?? 1) <= ended.sends
 }
 
 function activeKey(workgroup: string, union: string, tid: string): string {

@@ -5,9 +5,11 @@ import type { Signal } from './relay.ts'
 
 /** Answers a worker's signal; peers without an inbox are not answered. */
 export function answer(context: LeaseContext, signal: Signal, kind: 'confirm' | 'renewed'): void {
-  const { route, tid, workgroup, attempt, from, seq } = signal
-  if (from === undefined) return
-  say(context, from, { kind, route, tid, workgroup, attempt, ...(seq !== undefined && { seq }) })
+  const { route, tid, workgroup, attempt, from: to, seq } = signal
+  if (to === undefined) return
+  const from = context.relay.inbox
+  if (seq === undefined) say(context, to, { kind, route, tid, workgroup, attempt, from })
+  else say(context, to, { kind, route, tid, workgroup, attempt, from, seq })
 }
 
 /** Tells the sender of a signal that its lease is gone. */

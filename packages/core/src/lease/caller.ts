@@ -1,6 +1,8 @@
 import { errorFromShape } from '../error-shape.ts'
 import { AetherError, type ErrorShape } from '../errors.ts'
-import type { CompleteEvent, Receipt, TaskMessage, WaitOptions } from '../transport.ts'
+import { TidTable } from '../table/tid-table.ts'
+import { matchesRoute } from '../topic/topic.ts'
+import type { CompleteEvent, Receipt, Route, TaskMessage, WaitOptions } from '../transport.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { answer, refuse, revokeHolder } from './caller-answers.ts'
 import {
@@ -34,7 +36,7 @@ import type { Signal } from './relay.ts'
  */
 export class Caller {
   readonly #context: LeaseContext
-  readonly #open = new Map<string, OpenTask>()
+  readonly #open = new TidTable<OpenTask>()
   readonly #results: BoundedMap<Result>
   readonly #offering: Offering
   readonly #deadLetters: LeaseDeadLetter[] = []
@@ -68,7 +70,7 @@ export class Caller {
       throw new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true })
     }
     const open = newOpenTask(key, task)
-    this.#open.set(key, open)
+    this.#open.add(open)
     this.#live += 1
     this.#limit(open)
     if (task.delayMs > 0) {
@@ -104,7 +106,7 @@ export class Caller {
   }
 
   #endCancelled(open: OpenTask, reason: string): void {
-    for (const hold of open.holds.values()) this.#end(hold, cancelledEnding(reason))
+    for (const hold of open.holds) this.#end(hold, cancelledEnding(reason))
   }
 
   isCancelled(union: string, tid: string): boolean {
@@ -140,6 +142,19 @@ export class Caller {
     if (signal.kind !== 'busy') refuse(this.#context, signal, this.#reasonFor(signal))
   }
 
+  /** There is a new connection. */
+  back(): void {
+    for (const { holds } of this.#open.entries()) for (const hold of holds) this.#offering.again(hold)
+  }
+
+  /** Somebody consumes a route, whose levels may be `+`. */
+  served(route: Route, workgroup: string): void {
+    for (const { holds, task } of this.#open.entries()) {
+      if (!matchesRoute(route, task.route)) continue
+      for (const hold of holds) if (hold.workgroup === workgroup) this.#offering.served(hold)
+    }
+  }
+
   close(): void {
     this.#open.clear()
     this.#offering.clear()
@@ -149,7 +164,7 @@ export class Caller {
 
   #joins(key: string): boolean {
     const result = this.#results.get(key)
-    if (!result) return this.#open.has(key)
+    if (!result) return this.#open.get(key) !== undefined
     // Not within the call: whoever called must first learn that it was accepted.
     this.#context.timers.set(0, () => this.#context.host.onEvent(result.complete))
     return true
@@ -160,7 +175,7 @@ export class Caller {
     const { deadline, ttlMs, delayMs } = open.task
     if (deadline > 0 && Number.isFinite(deadline)) {
       open.deadlineTimer = timers.set(deadline - settings.clock.now(), () => {
-        for (const hold of open.holds.values()) this.#end(hold, deadlineEnding())
+        for (const hold of open.holds) this.#end(hold, deadlineEnding())
       })
     }
     if (ttlMs > 0) {
@@ -187,15 +202,15 @@ export class Caller {
 
   #holdOf(open: OpenTask, signal: Signal): Hold | undefined {
     const workgroup = signal.workgroup || open.task.workgroup
-    const known = open.holds.get(workgroup)
-    if (known || signal.attempt !== 1 || signal.kind === 'busy') return known
-    // An observing workgroup took its copy of the first offer.
-    if (open.holds.size > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
+    const known = open.holds.find((hold) => hold.workgroup === workgroup)
+    if (known || signal.attempt !== 1) return known
+    // An observing workgroup took its copy of the first offer, or had no room for it.
+    if (open.holds.length > this.#context.settings.maxGroups || this.#isStopped(open)) return undefined
     const hold = newHold(open, workgroup, false)
     hold.status = 'offered'
     hold.sends = 1
     hold.offers = 1
-    open.holds.set(workgroup, hold)
+    open.holds.push(hold)
     return hold
   }
 
@@ -210,7 +225,9 @@ export class Caller {
     if (hold.status === 'ended' || hold.sends === 0) return false
     if (attempt !== 0 && attempt !== hold.attempt) return false
     if (hold.holder === undefined) return true
-    return kind !== 'busy' && hold.holder === (from ?? '')
+    if (kind === 'busy') return false
+    // A peer without an inbox does not say its workgroup, so it may only observe: a worker that does say it goes before.
+    return hold.holder === (from ?? '') || hold.holder === ''
   }
 
   #take(hold: Hold, signal: Signal): void {
@@ -253,6 +270,7 @@ export class Caller {
   #answered(hold: Hold, { from, leaseMs = 0 }: Signal): void {
     this.#offering.answered(hold)
     hold.refusals = 0
+    if (hold.holder === '' && from !== undefined) hold.seq = 0
     hold.holder = from ?? ''
     hold.leaseMs = leaseMs || hold.leaseMs
     hold.timer?.cancel()
@@ -284,7 +302,9 @@ export class Caller {
       if (event.seq <= hold.seq) return
       hold.seq = event.seq
     }
-    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup }
+    // Where one that counts nothing spoke before, or does now, it is counted for: runs drop what is not newer.
+    hold.told = Math.max(event.seq, hold.told + 1)
+    const status = { ...event, attempt: hold.attempt, workgroup: hold.workgroup, seq: hold.told }
     this.#context.host.onEvent(status)
     for (const inbox of hold.open.watchers ?? []) {
       const { route, tid, workgroup, attempt } = status
@@ -296,7 +316,9 @@ export class Caller {
     if (signal.event?.action !== 'complete') return
     this.#offering.answered(hold)
     hold.begun = hold.attempt
-    const complete = { ...signal.event, attempt: hold.attempt, workgroup: hold.workgroup }
+    const { event } = signal
+    const isOwn = event.attempt === hold.attempt && event.workgroup === hold.workgroup
+    const complete = isOwn ? event : { ...event, attempt: hold.attempt, workgroup: hold.workgroup }
     const accepted = { kind: 'complete', attempt: hold.attempt, from: signal.from } as const
     if (signal.deadLetter === true) this.#bury(hold, 'rejected', complete.error)
     this.#settle(hold, complete, accepted)
@@ -314,12 +336,15 @@ export class Caller {
     this.#next(hold, { isFailed: signal.failed === true, delayMs: signal.delayMs ?? 0 })
   }
 
-  #leaseOver(hold: Hold, lateMs: number): void {
+  #leaseOver(hold: Hold, lateMs: number, wasCutOff: boolean = false): void {
     if (hold.status !== 'held' && hold.status !== 'running') return
-    const graceMs = hold.leaseMs / 3
-    if (lateMs > graceMs) {
-      // This process itself stood still: what the worker said meanwhile has still to be read.
-      hold.timer = this.#context.timers.set(graceMs, () => this.#leaseOver(hold, 0))
+    const { relay, settings, timers } = this.#context
+    const graceMs = Math.max(hold.leaseMs / 3, settings.retryMs)
+    const isCutOff = relay.state.status !== 'ready'
+    if (isCutOff || wasCutOff || lateMs > graceMs) {
+      // This process itself stood still, or was cut off: what the worker says has still to be heard, and it says it more and more rarely.
+      const waitMs = wasCutOff && !isCutOff ? Math.max(graceMs, settings.retryMs * 8) : graceMs
+      hold.timer = timers.set(waitMs, () => this.#leaseOver(hold, 0, isCutOff))
       return
     }
     revokeHolder(this.#context, hold, leaseLost)
@@ -337,6 +362,7 @@ export class Caller {
     hold.attempt += 1
     hold.sends = 0
     hold.seq = 0
+    hold.told = 0
     hold.leaseMs = 0
     hold.holder = undefined
     hold.status = 'waiting'
@@ -384,13 +410,13 @@ export class Caller {
   /** Observers may be late with their first word, so the task stays for a moment. */
   #forgetWhenDone(open: OpenTask): void {
     if (open.named.status !== 'ended') return
-    for (const hold of open.holds.values()) if (hold.status !== 'ended') return
+    for (const hold of open.holds) if (hold.status !== 'ended') return
     const { relay, settings, timers } = this.#context
     open.lingerTimer?.cancel()
     const mayLinger = relay.capabilities.groups && this.#open.size - this.#live <= settings.maxResults
     if (!mayLinger || this.#isStopped(open)) return this.#forget(open)
-    open.lingerTimer = timers.set(settings.resendMs, () => {
-      for (const hold of open.holds.values()) if (hold.status !== 'ended') return
+    open.lingerTimer = timers.set(this.#offering.answerMs * 2, () => {
+      for (const hold of open.holds) if (hold.status !== 'ended') return
       this.#forget(open)
     })
   }
@@ -399,17 +425,17 @@ export class Caller {
     open.deadlineTimer?.cancel()
     open.ttlTimer?.cancel()
     open.lingerTimer?.cancel()
-    for (const hold of open.holds.values()) {
+    for (const hold of open.holds) {
       hold.timer?.cancel()
       hold.status = 'ended'
     }
-    this.#open.delete(open.key)
+    this.#open.delete(open)
   }
 
   /** Never accepted: nobody is told. */
   #drop(open: OpenTask): void {
     this.#live -= 1
-    for (const hold of open.holds.values()) {
+    for (const hold of open.holds) {
       revokeHolder(this.#context, hold, leaseLost)
       hold.status = 'ended'
       this.#offering.leave(hold)

@@ -7,6 +7,7 @@ import type {
   Route,
   TaskMessage,
 } from '../transport.ts'
+import { LinkedList } from '../table/linked-list.ts'
 import { CreditPool } from './credit-pool.ts'
 import { say, type LeaseContext } from './lease-context.ts'
 import { LeasedDelivery, type DeliveryOwner } from './leased-delivery.ts'
@@ -15,7 +16,7 @@ import type { Offer } from './relay.ts'
 /** What a consumer asks of the worker side it belongs to. */
 export interface ConsumerHost {
   onEnd(consumer: LeaseConsumer, delivery: LeasedDelivery): void
-  onComplete(consumer: LeaseConsumer, delivery: LeasedDelivery, complete: CompleteEvent): void
+  onComplete(delivery: LeasedDelivery, complete: CompleteEvent): void
 }
 
 export interface LeaseConsumerOptions {
@@ -39,8 +40,8 @@ export class LeaseConsumer implements DeliveryOwner {
   readonly #host: ConsumerHost
   readonly #options: LeaseConsumerOptions
   readonly #credit: CreditPool
-  readonly #held = new Set<LeasedDelivery>()
-  readonly #begun = new Set<LeasedDelivery>()
+  readonly #held = new LinkedList<LeasedDelivery>()
+  readonly #begun = new LinkedList<LeasedDelivery>()
   #isClosed = false
 
   constructor(context: LeaseContext, host: ConsumerHost, options: LeaseConsumerOptions) {
@@ -63,13 +64,17 @@ export class LeaseConsumer implements DeliveryOwner {
   }
 
   /** Takes a task that is new here; undefined when there is no room. */
-  take(task: TaskMessage, offer: Offer): LeasedDelivery | undefined {
+  take(
+    task: TaskMessage,
+    given: { readonly key: string; readonly offer: Offer },
+  ): LeasedDelivery | undefined {
+    const { key, offer } = given
     const mayBegin = this.#mayBegin()
     if (!mayBegin && this.#held.size >= this.#context.settings.maxHeld) {
       this.#refuse(task, offer)
       return undefined
     }
-    const delivery = new LeasedDelivery(this.#context, this, { task, offer })
+    const delivery = new LeasedDelivery(this.#context, this, { key, task, offer })
     this.#held.add(delivery)
     if (!mayBegin) delivery.hold()
     return delivery
@@ -77,13 +82,11 @@ export class LeaseConsumer implements DeliveryOwner {
 
   /** Begins what may be begun; called when something came or credit was given back. */
   pump(): void {
-    for (const delivery of this.#held) {
-      if (!this.#mayBegin()) return
-      this.#held.delete(delivery)
+    for (let delivery = this.#next(); delivery; delivery = this.#next()) {
       this.#begun.add(delivery)
       this.#credit.take()
       this.#options.pool?.take()
-      delivery.begin(() => this.#options.handler(delivery))
+      delivery.begin(this.#options.handler)
     }
   }
 
@@ -97,7 +100,7 @@ export class LeaseConsumer implements DeliveryOwner {
   }
 
   onComplete(delivery: LeasedDelivery, complete: CompleteEvent): void {
-    this.#host.onComplete(this, delivery, complete)
+    this.#host.onComplete(delivery, complete)
   }
 
   /** Its caller keeps no queue, so this worker offers it again itself; past the last attempt it fails. */
@@ -134,8 +137,8 @@ export class LeaseConsumer implements DeliveryOwner {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    const starting = [...this.#begun].filter(({ status }) => status === 'starting')
-    const unseen = [...this.#held, ...starting].map(async (delivery) => delivery.giveBack())
+    const starting = this.#begun.items().filter(({ status }) => status === 'starting')
+    const unseen = [...this.#held.items(), ...starting].map(async (delivery) => delivery.giveBack())
     await Promise.allSettled([this.subscription?.close(), ...unseen])
   }
 
@@ -147,7 +150,13 @@ export class LeaseConsumer implements DeliveryOwner {
   /** Gives everything back: the transport closes. */
   async abandon(): Promise<void> {
     this.stop()
-    await Promise.allSettled([...this.#held, ...this.#begun].map(async (delivery) => delivery.giveBack()))
+    await Promise.allSettled(
+      [...this.#held.items(), ...this.#begun.items()].map(async (delivery) => delivery.giveBack()),
+    )
+  }
+
+  #next(): LeasedDelivery | undefined {
+    return this.#mayBegin() ? this.#held.oldest : undefined
   }
 
   #mayBegin(): boolean {

@@ -1,6 +1,8 @@
 import type { Timer } from '../clock.ts'
 import { errorFromShape } from '../error-shape.ts'
 import { AetherError, type ErrorShape } from '../errors.ts'
+import type { Linked, LinkedList } from '../table/linked-list.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { CompleteEvent, Delivery, ReleaseOptions, StatusEvent, TaskMessage } from '../transport.ts'
 import { checkSize } from './check-input.ts'
 import { leaseLost } from './endings.ts'
@@ -26,6 +28,11 @@ interface Pending {
   readonly reject: (error: AetherError) => void
 }
 
+interface Settling extends Pending {
+  /** When the lease would have ended. */
+  readonly endsAt: number
+}
+
 interface Renewal {
   readonly promise: Promise<void>
   readonly pending: Pending
@@ -35,15 +42,25 @@ interface Renewal {
  * One attempt of one task at its worker. It lives by the worker's own clock: the lease ends `leaseMs` after the last renewal that the caller confirmed was
  * sent, so always before the caller gives the task to another.
  */
-export class LeasedDelivery implements Delivery {
+export class LeasedDelivery implements Delivery, Linked<LeasedDelivery>, TidEntry<LeasedDelivery> {
+  /** Of its task in its workgroup. */
+  readonly key: string
+  tableHash = 0
+  tableNext: LeasedDelivery | undefined
+  list: LinkedList<LeasedDelivery> | undefined
+  older: LeasedDelivery | undefined
+  newer: LeasedDelivery | undefined
   readonly task: TaskMessage
   readonly attempt: number
   /** Inbox of the caller; undefined for a peer that knows none: then there is no lease to lose. */
   readonly replyTo: string | undefined
+  /** How often its task had been offered. */
+  readonly sends: number
   readonly #context: LeaseContext
   readonly #owner: DeliveryOwner
-  readonly #isRepeated: boolean
   #isForgotten = false
+  #isKnown = false
+  #isReleased = false
   #status: Status = 'held'
   #endsAt: number
   #leaseTimer: Timer | undefined
@@ -52,19 +69,20 @@ export class LeasedDelivery implements Delivery {
   #seq = 0
   #renewSentAt = 0
   #renewing: Renewal | undefined
-  #settling: Pending | undefined
+  #settling: Settling | undefined
   #reason: AetherError | undefined
   #onRevoke: ((reason: AetherError) => void) | undefined
 
   constructor(
     context: LeaseContext,
     owner: DeliveryOwner,
-    given: { readonly task: TaskMessage; readonly offer: Offer },
+    given: { readonly key: string; readonly task: TaskMessage; readonly offer: Offer },
   ) {
+    this.key = given.key
     this.task = given.task
     this.attempt = given.offer.attempt
     this.replyTo = given.offer.replyTo
-    this.#isRepeated = (given.offer.sends ?? 1) > 1
+    this.sends = given.offer.sends ?? 1
     this.#context = context
     this.#owner = owner
     this.#endsAt = context.settings.clock.monotonic() + owner.leaseMs
@@ -80,6 +98,11 @@ export class LeasedDelivery implements Delivery {
     return this.#isForgotten
   }
 
+  /** Its caller has answered: from now on it offers a newer attempt, and this one no more. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
   /** Waits behind others for credit; the lease layer renews it meanwhile. */
   hold(): void {
     if (this.replyTo === undefined) return
@@ -87,12 +110,13 @@ export class LeasedDelivery implements Delivery {
   }
 
   /** Goes to the handler: now or, where it was offered before, once the `accept` is out, so that a task that kills its worker leaves a trace. */
-  begin(handler: () => void): void {
+  begin(handler: (delivery: Delivery) => void): void {
     this.#retryTimer?.cancel()
-    if (this.replyTo !== undefined && this.#isRepeated) return this.#acceptFirst(this.replyTo, handler)
+    if (this.replyTo !== undefined && this.sends > 1) return this.#acceptFirst(this.replyTo, handler)
     this.#status = 'running'
-    if (this.replyTo !== undefined) this.#acceptSoon()
-    handler()
+    if (this.replyTo === undefined) this.#acceptByTopic()
+    else this.#acceptSoon()
+    handler(this)
   }
 
   /** Says again where it stands: its first word may have been lost. */
@@ -122,6 +146,7 @@ export class LeasedDelivery implements Delivery {
     this.#acceptTimer?.cancel()
     const signal = this.#signal({ kind: 'status', leaseMs: this.#owner.leaseMs, event })
     await this.#context.relay.signal(this.replyTo, signal)
+    if (this.#reason) throw lostError(this.#reason)
   }
 
   async ack(complete: CompleteEvent, options: { readonly deadLetter?: boolean } = {}): Promise<void> {
@@ -143,6 +168,7 @@ export class LeasedDelivery implements Delivery {
       this.#end()
       return this.#owner.onHandOn(this, options)
     }
+    this.#isReleased = true
     await this.#settle({ kind: 'release', ...releaseFields(options) })
   }
 
@@ -160,6 +186,7 @@ export class LeasedDelivery implements Delivery {
   /** Takes the caller's answer. */
   hear(signal: Signal): void {
     if (signal.attempt !== this.attempt) return
+    this.#isKnown = true
     switch (signal.kind) {
       case 'renewed':
         return this.#renewed(signal)
@@ -187,6 +214,14 @@ export class LeasedDelivery implements Delivery {
     if (wasRunning) handler?.(reason)
   }
 
+  /** Its caller offers a newer attempt: it gave up on this one, or took it back and its confirmation was overtaken. */
+  overtaken(): void {
+    this.#isKnown = true
+    if (this.#status !== 'settling' || !this.#isReleased) return this.lose(leaseLost)
+    this.#settling?.resolve()
+    this.#end()
+  }
+
   /** It is as if it had not come. */
   #forget(): void {
     this.#isForgotten = true
@@ -209,14 +244,33 @@ export class LeasedDelivery implements Delivery {
     this.#acceptTimer = this.#context.timers.set(this.#context.settings.acceptDelayMs, () => this.repeat())
   }
 
-  #acceptFirst(replyTo: string, handler: () => void): void {
+  /** Status 0 is what a peer without an inbox knows as an accept. */
+  #acceptByTopic(): void {
+    const { host, relay } = this.#context
+    const { route, tid } = this.task
+    const { workgroup } = this.#owner
+    const base = { route, tid, client: host.client, host: host.host, workgroup, attempt: this.attempt }
+    const status = {
+      ...base,
+      action: 'status',
+      status: 'initialized',
+      progress: 0,
+      seq: 0,
+      codec: 'json',
+    } as const
+    relay.publish(status).catch((error: unknown) => {
+      host.logger.debug('an accept was not published', { tid, error })
+    })
+  }
+
+  #acceptFirst(replyTo: string, handler: (delivery: Delivery) => void): void {
     this.#status = 'starting'
     const signal = this.#signal({ kind: 'accept', leaseMs: this.#owner.leaseMs })
     this.#context.relay.signal(replyTo, signal).then(
       () => {
         if (this.#status !== 'starting') return
         this.#status = 'running'
-        handler()
+        handler(this)
       },
       (error: unknown) => {
         this.#context.host.logger.debug('a task was not begun: its accept was not sent', {
@@ -229,6 +283,10 @@ export class LeasedDelivery implements Delivery {
   }
 
   #mustRun(): void {
+    const { clock } = this.#context.settings
+    // A process that stood still may come here before the timer that ends the lease.
+    if (this.#status === 'running' && this.replyTo !== undefined && clock.monotonic() >= this.#endsAt)
+      this.lose(leaseLost)
     if (this.#status !== 'running') throw lostError(this.#reason)
   }
 
@@ -267,7 +325,7 @@ export class LeasedDelivery implements Delivery {
 
   /** Each repetition says the same, so the lease counts from the first one. */
   #repeatUntilAnswered(signal: PartialSignal, tries: number = 0): void {
-    this.#say(signal)
+    if (this.replyTo !== undefined) say(this.#context, this.replyTo, this.#signal(signal), this.#tooLarge)
     const waitMs = this.#context.settings.retryMs * 2 ** Math.min(tries, 3)
     this.#retryTimer?.cancel()
     this.#retryTimer = this.#context.timers.set(waitMs, () => this.#repeatUntilAnswered(signal, tries + 1))
@@ -297,13 +355,29 @@ export class LeasedDelivery implements Delivery {
   #settle(signal: PartialSignal): Promise<void> {
     this.#status = 'settling'
     this.#acceptTimer?.cancel()
+    const endsAt = this.#endsAt
     this.#endsAt = this.#context.settings.clock.monotonic() + this.#owner.leaseMs
     this.#watchLease()
     const settled = new Promise<void>((resolve, reject) => {
-      this.#settling = { resolve, reject }
+      this.#settling = { resolve, reject, endsAt }
     })
     this.#repeatUntilAnswered(signal)
     return settled
+  }
+
+  /** The caller heard nothing of the end: the lease is what it was, and something shorter may be said instead. */
+  readonly #tooLarge = (error: AetherError): void => {
+    const settling = this.#settling
+    if (this.#status !== 'settling' || !settling) return
+    this.#status = 'running'
+    this.#settling = undefined
+    this.#retryTimer?.cancel()
+    this.#endsAt = settling.endsAt
+    this.#watchLease()
+    this.repeat()
+    if (this.#renewing)
+      this.#repeatUntilAnswered({ kind: 'renew', leaseMs: this.#owner.leaseMs, seq: this.#seq })
+    settling.reject(error)
   }
 }
 

@@ -131,9 +131,29 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
     this.#sides = { context, caller, acceptor: new Acceptor(context), inquiries: new Inquiries(context) }
     const { union, client, host: machine, logger } = host
     await this.#relay.start(
-      { union, client, host: machine, logger, onSignal: (signal) => this.#hear(signal) },
+      {
+        union,
+        client,
+        host: machine,
+        logger,
+        onSignal: (signal) => this.#hear(signal),
+        onServed: (route, workgroup) => caller.served(route, workgroup),
+      },
       options,
     )
+    // It ends with the relay, and what it calls does not throw.
+    void this.#follow(caller)
+  }
+
+  /** Tells the caller's side of each new connection. */
+  async #follow(caller: Caller): Promise<void> {
+    const { state } = this.#relay
+    let generation = state.status === 'ready' ? state.generation : 0
+    for await (const next of this.#relay.states()) {
+      if (next.status !== 'ready' || next.generation === generation) continue
+      generation = next.generation
+      caller.back()
+    }
   }
 
   async send(task: TaskMessage, options: WaitOptions = {}): Promise<Receipt> {
@@ -250,9 +270,15 @@ class Leased<C extends RelayCapabilities> implements LeasedTransport<C> {
     const { route, tid, from } = signal
     const reason = signal.error?.message ?? 'cancelled'
     acceptor.cancel(signal, reason)
-    if (from === undefined || from === this.#relay.inbox) return
+    if (from === this.#relay.inbox) return
+    // Our own announcement may come back by topic, as the word of a peer without an inbox.
+    if (from === undefined && caller.isCancelled(route.union, tid)) return
     const decided = caller.cancel(route.union, tid, reason)
     if (decided === 'unknown') return
+    if (from === undefined) {
+      if (decided === 'cancelled') this.#tellCancelled(route, tid, reason)
+      return
+    }
     // Asked again because the answer was lost: it is cancelled, as was wished.
     const isStopped = decided === 'cancelled' || caller.isCancelled(route.union, tid)
     say(context, from, {

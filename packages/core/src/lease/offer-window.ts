@@ -1,8 +1,10 @@
+import { LinkedList, type Linked } from '../table/linked-list.ts'
+
 /** Lets only so many offers of one route and workgroup be out without having started: engines drop silently what overflows their queues. */
-export class OfferWindow<T> {
+export class OfferWindow<T extends Linked<T>> {
   readonly #size: number
-  readonly #out = new Set<T>()
-  readonly #waiting = new Set<T>()
+  readonly #out = new LinkedList<T>()
+  readonly #waiting = new LinkedList<T>()
 
   constructor(size: number) {
     this.#size = size
@@ -16,7 +18,6 @@ export class OfferWindow<T> {
   enter(item: T): boolean {
     if (this.#out.has(item)) return true
     if (this.#out.size < this.#size) {
-      this.#waiting.delete(item)
       this.#out.add(item)
       return true
     }
@@ -28,11 +29,8 @@ export class OfferWindow<T> {
   leave(item: T): T | undefined {
     this.#waiting.delete(item)
     if (!this.#out.delete(item)) return undefined
-    for (const next of this.#waiting) {
-      this.#waiting.delete(next)
-      this.#out.add(next)
-      return next
-    }
-    return undefined
+    const next = this.#waiting.oldest
+    if (next) this.#out.add(next)
+    return next
   }
 }

@@ -4,7 +4,10 @@ import { AnswerTimes } from './answer-times.ts'
 import type { LeaseContext } from './lease-context.ts'
 import { OfferWindow } from './offer-window.ts'
 import type { Hold } from './open-task.ts'
-import type { SendOutcome } from './relay.ts'
+import type { Offer, SendOutcome } from './relay.ts'
+
+/** Nobody waits for observers: a workgroup that answers nothing to so many offers has gone. */
+const mostObserverSends = 5
 
 /** Offers tasks to workers, again and again until somebody answers, so many at a time as the window lets out. */
 export class Offering {
@@ -19,6 +22,11 @@ export class Offering {
     this.#context = context
     this.#onNobody = onNobody
     this.#answers = new AnswerTimes(context.settings)
+  }
+
+  /** How long an answer may take as things are. */
+  get answerMs(): number {
+    return this.#answers.delayMs(1)
   }
 
   /** Offers now, or when the window has room. */
@@ -40,7 +48,7 @@ export class Offering {
   }
 
   /** Sends one offer and sets the time of the next. */
-  offer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
+  async offer(hold: Hold, options: WaitOptions = {}): Promise<SendOutcome> {
     const { relay, settings, timers } = this.#context
     const isFirst = hold.isNamed && hold.attempt === 1 && hold.sends === 0
     hold.status = 'offered'
@@ -50,11 +58,30 @@ export class Offering {
     hold.offeredAt = settings.clock.monotonic()
     hold.timer?.cancel()
     hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
-    // Who took it before may have died of it without a word.
-    const sends = hold.offers > 1 && { sends: hold.offers }
-    const offer = { attempt: hold.attempt, replyTo: relay.inbox, ...sends }
-    // Observers take their copy of the first one; after that each workgroup is served for itself.
-    return relay.send(hold.open.task, isFirst ? offer : { ...offer, only: hold.workgroup }, options)
+    hold.sentAt = Infinity
+    hold.foundNobody = false
+    try {
+      const outcome = await relay.send(hold.open.task, offerOf(hold, relay.inbox, isFirst), options)
+      hold.foundNobody = outcome === 'nobody'
+      return outcome
+    } finally {
+      hold.sentAt = settings.clock.monotonic()
+    }
+  }
+
+  /** There is a new connection: what nobody answered is offered over it at once. */
+  again(hold: Hold): void {
+    const { clock, resendMs } = this.#context.settings
+    if (hold.status !== 'offered' || clock.monotonic() - hold.sentAt < resendMs / 4) return
+    this.leave(hold)
+    this.enter(hold)
+  }
+
+  /** Somebody is subscribed by now: what went nowhere is offered at once. What may be on its way is not, or two would begin it. */
+  served(hold: Hold): void {
+    if (hold.status !== 'offered' || !hold.foundNobody) return
+    this.leave(hold)
+    this.enter(hold)
   }
 
   /** It started, ended or waits for something else: others may go out. */
@@ -107,11 +134,17 @@ export class Offering {
   #offerAgain(hold: Hold): void {
     if (hold.status !== 'offered') return
     const { settings, timers } = this.#context
+    if (hold.sentAt === Infinity) {
+      // It waits for a connection, say: a second one would only wait behind it.
+      hold.timer = timers.set(settings.resendMs, () => this.#offerAgain(hold))
+      return
+    }
     const waitMs = hold.offeredAt + this.#answers.delayMs(hold.sends) / 1.25 - settings.clock.monotonic()
     if (waitMs > settings.resendMs / 4) {
       hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
       return
     }
+    if (!hold.isNamed && hold.sends >= mostObserverSends) return this.#onNobody(hold)
     // Others may go first: perhaps nobody serves this one.
     this.leave(hold)
     this.enter(hold)
@@ -122,6 +155,16 @@ export class Offering {
 export function foundNobody(hold: Hold, outcome: SendOutcome): boolean {
   const isUntouched = hold.isNamed && hold.status === 'offered' && hold.attempt === 1 && hold.sends === 1
   return outcome === 'nobody' && isUntouched && !hold.open.task.waitForWorkers
+}
+
+/** Observers take their copy of the first one; after that each workgroup is served for itself. */
+function offerOf({ attempt, workgroup, offers }: Hold, replyTo: string, isFirst: boolean): Offer {
+  // Who took it before may have died of it without a word.
+  if (offers > 1)
+    return isFirst
+      ? { attempt, replyTo, sends: offers }
+      : { attempt, replyTo, only: workgroup, sends: offers }
+  return isFirst ? { attempt, replyTo } : { attempt, replyTo, only: workgroup }
 }
 
 function windowKey({ open, workgroup }: Hold): string {

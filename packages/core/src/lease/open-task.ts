@@ -1,6 +1,8 @@
 import type { Timer } from '../clock.ts'
 import type { ErrorShape } from '../errors.ts'
 import type { CompleteEvent, TaskMessage } from '../transport.ts'
+import type { Linked } from '../table/linked-list.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { OfferWindow } from './offer-window.ts'
 
 /**
@@ -11,7 +13,7 @@ import type { OfferWindow } from './offer-window.ts'
 export type HoldStatus = 'waiting' | 'offered' | 'held' | 'running' | 'ended'
 
 /** One task in one workgroup, as its caller sees it. */
-export interface Hold {
+export interface Hold extends Linked<Hold> {
   readonly open: OpenTask
   readonly workgroup: string
   readonly isNamed: boolean
@@ -29,8 +31,14 @@ export interface Hold {
   /** Answers `busy` since a worker last took it. */
   refusals: number
   offeredAt: number
+  /** When the last offer was out; Infinity: it is not yet. */
+  sentAt: number
+  /** The engine knew that nobody was subscribed when it was last offered. */
+  foundNobody: boolean
   /** Highest `seq` of the statuses of this attempt. */
   seq: number
+  /** The number of the last status that the caller was told; the same, unless a peer that counts nothing spoke. */
+  told: number
   /** Inbox of the worker; empty for a peer that knows none. */
   holder: string | undefined
   leaseMs: number
@@ -49,11 +57,11 @@ export interface Acceptance {
 }
 
 /** A task that this instance sent. It stays until every workgroup that took it is done with it. */
-export interface OpenTask {
-  readonly key: string
+export interface OpenTask extends TidEntry<OpenTask> {
   readonly task: TaskMessage
   readonly named: Hold
-  readonly holds: Map<string, Hold>
+  /** One for each workgroup that took it; the named one comes first. */
+  readonly holds: Hold[]
   /** Inboxes of instances that follow it; made when the first one comes. */
   watchers: Set<string> | undefined
   deadlineTimer: Timer | undefined
@@ -92,18 +100,24 @@ export function newHold(open: OpenTask, workgroup: string, isNamed: boolean): Ho
     offers: 0,
     refusals: 0,
     offeredAt: 0,
+    sentAt: 0,
+    foundNobody: false,
     seq: 0,
+    told: 0,
     holder: undefined,
     leaseMs: 0,
     timer: undefined,
     window: undefined,
     accepted: undefined,
     lastError: undefined,
+    list: undefined,
+    older: undefined,
+    newer: undefined,
   }
 }
 
 export function newOpenTask(key: string, task: TaskMessage): OpenTask {
-  const holds = new Map<string, Hold>()
+  const holds: Hold[] = []
   const open = {
     key,
     task,
@@ -113,10 +127,13 @@ export function newOpenTask(key: string, task: TaskMessage): OpenTask {
     ttlTimer: undefined,
     lingerTimer: undefined,
     cancelReason: undefined,
+    tableHash: 0,
+    tableNext: undefined,
+    named: undefined,
   } as unknown as OpenTask
   const named = newHold(open, task.workgroup, true)
   ;(open as { named: Hold }).named = named
-  holds.set(task.workgroup, named)
+  holds.push(named)
   return open
 }
 

@@ -87,6 +87,8 @@ export interface RelayHost {
    * as signals with attempt 0 and no `from`.
    */
   readonly onSignal: (signal: Signal) => void
+  /** A relay that can know tells when somebody begins to consume a route (whose levels may be `+`) for a workgroup: what found nobody is offered at once. */
+  readonly onServed?: (route: Route, workgroup: string) => void
 }
 
 /** `nobody`: the engine knows that no worker is subscribed. `sent`: it is on its way, as far as can be known. */
@@ -116,6 +118,8 @@ export interface Relay<C extends RelayCapabilities = RelayCapabilities> {
   ): Promise<Consumer>
   /** Sends a signal to one inbox, or to `everyone`. */
   signal(to: string, signal: Signal): Promise<void>
+  /** Whether anybody may be listening for such an event; where nobody is, the lease layer announces nothing. Absent: perhaps. */
+  isHeard?(event: AetherEvent): boolean
   /** Sends an event to everyone who listens. */
   publish(event: AetherEvent, options?: WaitOptions): Promise<void>
   listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener>

@@ -1,12 +1,28 @@
 import type { Clock, Timer } from '../clock.ts'
 
-interface Entry {
+/** What `set` gives out: a timer that knows its place, so that each costs one object. */
+class Entry implements Timer {
   readonly dueAt: number
   /** Breaks ties, so that equal times run in the order in which they were set. */
   readonly order: number
   readonly run: (lateMs: number) => void
   /** Place in the heap; -1 when it ran or was cancelled. */
-  index: number
+  index = -1
+  readonly #heap: TimerHeap
+
+  constructor(
+    heap: TimerHeap,
+    given: { readonly dueAt: number; readonly order: number; readonly run: (lateMs: number) => void },
+  ) {
+    this.#heap = heap
+    this.dueAt = given.dueAt
+    this.order = given.order
+    this.run = given.run
+  }
+
+  cancel(): void {
+    this.#heap.remove(this)
+  }
 }
 
 /** Very many timeouts over one timer of the clock: O(log n) to set and to cancel, and nothing stays behind of what was cancelled. */
@@ -28,11 +44,12 @@ export class TimerHeap {
   /** Calls `run` once, `delayMs` from now or later; it is told how much later. */
   set(delayMs: number, run: (lateMs: number) => void): Timer {
     const dueAt = this.#clock.monotonic() + Math.max(0, delayMs)
-    const entry: Entry = { dueAt, order: this.#order++, run, index: this.#entries.length }
+    const entry = new Entry(this, { dueAt, order: this.#order++, run })
+    entry.index = this.#entries.length
     this.#entries.push(entry)
     this.#up(entry)
     this.#arm()
-    return { cancel: () => this.#remove(entry) }
+    return entry
   }
 
   /** Cancels everything. */
@@ -61,7 +78,7 @@ export class TimerHeap {
     const now = this.#clock.monotonic()
     try {
       for (let first = this.#entries[0]; first && first.dueAt <= now; first = this.#entries[0]) {
-        this.#remove(first, false)
+        this.#take(first)
         first.run(now - first.dueAt)
       }
     } finally {
@@ -69,9 +86,15 @@ export class TimerHeap {
     }
   }
 
-  #remove(entry: Entry, rearm: boolean = true): void {
+  /** Cancels one that `set` gave out; one that ran already stays as it is. */
+  remove(entry: Entry): void {
+    if (entry.index < 0) return
+    this.#take(entry)
+    if (this.#entries.length === 0) this.#arm()
+  }
+
+  #take(entry: Entry): void {
     const { index } = entry
-    if (index < 0) return
     entry.index = -1
     const last = this.#entries.pop()
     if (last && last !== entry) {
@@ -80,7 +103,6 @@ export class TimerHeap {
       this.#up(last)
       this.#down(last)
     }
-    if (rearm && this.#entries.length === 0) this.#arm()
   }
 
   #up(entry: Entry): void {

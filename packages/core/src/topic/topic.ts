@@ -35,6 +35,14 @@ export function checkRoute(route: Route, options: { readonly wildcards?: boolean
   return route
 }
 
+/** Whether a route is one that is meant by a pattern, whose job, task and context may be `+`. */
+export function matchesRoute(pattern: Route, route: Route): boolean {
+  if (pattern.union !== route.union) return false
+  return (['job', 'task', 'context'] as const).every(
+    (level) => pattern[level] === '+' || pattern[level] === route[level],
+  )
+}
+
 /**
  * `{union}/{job}/{task}/{context}/{tid}/{action}`, as AetherMagic has it. Names are not checked again: this is a hot step, and they were checked where they
  * entered (`checkRoute`, `checkName`).

@@ -1,7 +1,7 @@
 import { abortable, type Channel } from '../app/channel.ts'
 import { checkMs, checkWait } from '../app/check-options.ts'
 import type { Plans } from '../app/plan.ts'
-import { TidTable } from '../app/tid-table.ts'
+import { TidTable } from '../table/tid-table.ts'
 import { Wheel } from '../app/wheel.ts'
 import type { Client } from '../client/client.ts'
 import type { Clock, Timer } from '../clock.ts'
@@ -84,6 +84,7 @@ export class TaskWorker implements Worker {
       wheel: this.#wheel,
       finished: new FinishedTasks(),
       keepsCompletions: transport.capabilities.redelivery === 'lease',
+      keepsDeadLetters: transport.capabilities.deadLetter,
       maxPayloadBytes: transport.capabilities.maxPayloadBytes,
       announce: options.announce,
       draining: this.#drainController.signal,
@@ -214,14 +215,14 @@ export class TaskWorker implements Worker {
   }
 
   #consume(registration: Registration): Promise<Consumer> {
-    const { workgroup, concurrency, name } = this.#options
+    const { workgroup, concurrency, pool } = this.#options
     return this.#host.channel.transport.consume(
       registration.plan.route(registration.context),
       {
         workgroup,
         credit: Math.min(registration.concurrency, concurrency),
         leaseMs: registration.leaseMs,
-        pool: { id: name, credit: concurrency },
+        pool: { id: pool, credit: concurrency },
       },
       (delivery) => this.#take(registration, delivery),
     )

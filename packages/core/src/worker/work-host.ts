@@ -38,6 +38,8 @@ export interface WorkHost {
   readonly finished: FinishedTasks
   /** Whether every completion is kept for duplicates, or only those that did not get through. */
   readonly keepsCompletions: boolean
+  /** Whether a task that failed for good may be kept; where it may not, it fails all the same. */
+  readonly keepsDeadLetters: boolean
   readonly maxPayloadBytes: number
   readonly announce: boolean
   readonly draining: AbortSignal

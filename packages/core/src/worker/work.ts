@@ -1,5 +1,5 @@
 import type { PerformOptions, Run } from '../client/run.ts'
-import type { TidEntry } from '../app/tid-table.ts'
+import type { TidEntry } from '../table/tid-table.ts'
 import type { WheelEntry } from '../app/wheel.ts'
 import { optionsInvalid } from '../app/check-options.ts'
 import type { TaskDefinition, TaskInput, TaskOutput, TaskProgress } from '../define/task-definition.ts'
@@ -296,7 +296,10 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   }
 
   #ack(completion: Completion, deadLetter: boolean = false): void {
-    if (!this.#settling()) return
+    if (this.#settling()) this.#complete(completion, deadLetter)
+  }
+
+  #complete(completion: Completion, deadLetter: boolean): void {
     const { attempt, task } = this.#delivery
     const { client, host, workgroup } = this.#host
     // Written out, not spread together: this runs once for each task.
@@ -317,12 +320,14 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     if (trace !== undefined) event.headers = trace
     this.completion = event
     if (this.#host.keepsCompletions) this.#host.finished.add(event)
-    this.#delivery.ack(event, deadLetter ? { deadLetter } : undefined).then(
+    const keep = deadLetter && this.#host.keepsDeadLetters
+    this.#delivery.ack(event, keep ? { deadLetter } : undefined).then(
       () => {
         this.completion = undefined
         this.#settled()
       },
       (error: unknown) => {
+        if (completion.body !== undefined && isTooLarge(error)) return this.#failInstead(error)
         this.#host.counts.refused += 1
         // The task may come again, here too: then its completion is sent again instead of working twice.
         this.#host.finished.add(event)
@@ -330,6 +335,13 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
         this.#settled()
       },
     )
+  }
+
+  /** The limit of the engine was lower than its transport knew: the task is still held, and its caller is told why there is no result. */
+  #failInstead(error: AetherError): void {
+    this.#host.counts.succeeded -= 1
+    this.#host.counts.failed += 1
+    this.#complete({ status: 'failed', error: toErrorShape(error) }, true)
   }
 
   /** Never rejects: where it cannot be given back, the lease ends by itself. */
@@ -436,6 +448,10 @@ function afterTheEnd(work: Work): AetherError {
   return new AetherError('ERR_AETHER_LEASE_LOST', `task ${work.tid} is not in this worker's hands any more`, {
     detail: { tid: work.tid, attempt: work.attempt },
   })
+}
+
+function isTooLarge(error: unknown): error is AetherError {
+  return isAetherError(error) && error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'
 }
 
 function outputTooLarge(work: Work, bytes: number, maxBytes: number): AetherError {

@@ -22,6 +22,7 @@ export interface CheckedWorkerOptions {
   readonly presenceMs: number
   readonly announce: boolean
   readonly graceMs: number
+  readonly pool: string
 }
 
 const workerKeys: ReadonlySet<string> = new Set([
@@ -33,6 +34,7 @@ const workerKeys: ReadonlySet<string> = new Set([
   'presenceMs',
   'announce',
   'graceMs',
+  'pool',
 ] satisfies (keyof WorkerOptions)[])
 
 const handleKeys: ReadonlySet<string> = new Set([
@@ -52,15 +54,17 @@ export function checkWorkerOptions(options: WorkerOptions, defaultName: string):
   checkBoolean(where, 'announce', announce)
   // 0 turns presence off; anything shorter than this would be a flood.
   if (presenceMs !== 0) checkMs(where, 'presenceMs', presenceMs, 100)
+  const name = checkName('client', options.name ?? defaultName)
   return {
     workgroup: checkName('workgroup', options.workgroup ?? 'workers'),
     concurrency: checkInteger(where, 'concurrency', options.concurrency ?? 16, 1, 100_000),
     channel,
-    name: checkName('client', options.name ?? defaultName),
+    name,
     middleware: checkMiddleware(where, options.middleware ?? []),
     presenceMs,
     announce,
     graceMs: checkMs(where, 'graceMs', options.graceMs ?? 30_000, 0),
+    pool: checkName('client', options.pool ?? name),
   }
 }
 

@@ -81,6 +81,8 @@ export interface WorkerOptions {
   readonly announce?: boolean
   /** How long `close` lets handlers finish. @default 30_000 */
   readonly graceMs?: number
+  /** Workers of one channel that name the same pool together take at most `concurrency` tasks; it is the same in all of them. @default one of its own */
+  readonly pool?: string
 }
 
 export interface DrainOptions {

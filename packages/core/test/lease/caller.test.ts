@@ -203,4 +203,60 @@ describe('workgroups', () => {
     expect(two.deliveries.map(({ attempt }) => attempt)).toEqual([2])
     expect(worker.deliveries).toHaveLength(1)
   })
+
+  test('observers without room are offered their copies again, though the task is over', async () => {
+    const { clock, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    const audit = await member('audit', { maxHeld: 1 })
+    await worker.consume({}, (delivery) => void delivery.ack(completeOf(delivery)))
+    await audit.consume({ workgroup: 'audit', credit: 1 }, (delivery) => {
+      audit.clock.setTimer(() => void delivery.ack(completeOf(delivery, { workgroup: 'audit' })), 100)
+    })
+    const tids = ['1', '2', '3', '4', '5']
+    for (const tid of tids) await caller.transport.send(taskOf(tid))
+    await clock.advance(10)
+    for (const tid of tids) expect(caller.completions(tid)).toMatchObject([{ workgroup: 'workers' }])
+    await clock.advance(5_000)
+    expect(audit.deliveries.map(({ task }) => task.tid).toSorted()).toEqual(tids)
+    expect(caller.completions('5')).toHaveLength(1)
+  })
+
+  test('observers that say nothing more are given up after some offers', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    const audit = await member('audit')
+    await worker.consume({}, (delivery) => void delivery.ack(completeOf(delivery)))
+    const consumer = await audit.consume({ workgroup: 'audit' })
+    hub.fate = ({ kind, to }) => (kind === 'offer' && to === 'inbox-audit' ? [20] : [1])
+    await caller.transport.send(taskOf('1', { deadline: clock.now() + 3_600_000 }))
+    await clock.advance(10)
+    // Its copy comes when it has gone: it says that it has no room.
+    await consumer.close()
+    await clock.advance(40_000)
+    const offers = hub.sent.filter(({ kind }) => kind === 'offer').length
+    await clock.advance(600_000)
+    expect(hub.sent.filter(({ kind }) => kind === 'offer')).toHaveLength(offers)
+    expect(audit.deliveries).toHaveLength(0)
+    expect(worker.deliveries).toHaveLength(1)
+  })
+
+  test('observers are waited for longer where answers take long', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    const audit = await member('audit')
+    await worker.consume({}, (delivery) => void delivery.ack(completeOf(delivery)))
+    await audit.consume({ workgroup: 'audit' })
+    hub.fate = ({ to }) => (to === 'inbox-audit' ? [1_500] : [400])
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(2_500)
+    expect(caller.completions('1')).toHaveLength(1)
+    const acked = outcomeOf(
+      audit.deliveries[0]!.ack(completeOf(audit.deliveries[0]!, { workgroup: 'audit' })),
+    )
+    await clock.advance(3_000)
+    expect(acked.value).toBe('resolved')
+  })
 })

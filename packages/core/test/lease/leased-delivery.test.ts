@@ -104,6 +104,45 @@ describe('leases', () => {
     await expect(cut.deliveries[0]!.release()).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
   })
 
+  test('a worker that stood still reports nothing under a lease that ended meanwhile', async () => {
+    const { clock, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 3_000, credit: 1 })
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(10)
+    const delivery = worker.deliveries[0]!
+    const outcomes: { value: string | undefined }[] = []
+    const codes: string[] = []
+    delivery.onRevoke(({ code }) => codes.push(code))
+    // Due before the end of the lease, so it runs before the layer's own timer.
+    worker.clock.setTimer(() => outcomes.push(outcomeOf(delivery.report(statusOf(delivery, 1)))), 1_000)
+    await clock.advance(100)
+    worker.freeze()
+    await clock.advance(5_000)
+    worker.thaw()
+    await clock.advance(10)
+    expect(outcomes.map(({ value }) => value)).toEqual(['ERR_AETHER_LEASE_LOST'])
+    expect(codes).toEqual(['ERR_AETHER_LEASE_LOST'])
+    expect(caller.events.filter(({ action }) => action === 'status')).toEqual([])
+  })
+
+  test('a worker of whom nothing was heard begins the offer anew when its lease is over', async () => {
+    const { clock, hub, member } = party({ resendMs: 1_000, resendMaxMs: 2_000 })
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 2_500 })
+    hub.fate = ({ from }) => (from === 'inbox-worker' ? [] : [1])
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(2_000)
+    hub.fate = () => [1]
+    await clock.advance(1_500)
+    expect(worker.deliveries.map(({ attempt }) => attempt)).toEqual([1, 1])
+    void worker.deliveries[1]!.ack(completeOf(worker.deliveries[1]!))
+    await clock.advance(10)
+    expect(caller.completions('1')).toMatchObject([{ attempt: 1, status: 'succeed' }])
+  })
+
   test('an old answer to a renewal does not make the lease longer', async () => {
     const { clock, hub, member } = party()
     const caller = await member('caller')
@@ -297,6 +336,23 @@ describe('release', () => {
     expect(answers).toEqual(['revoke'])
   })
 
+  test('a release whose confirmation is overtaken by the next offer was accepted', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    hub.fate = ({ signal }) => [signal?.kind === 'confirm' ? 5 : 1]
+    await worker.consume()
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(10)
+    const released = outcomeOf(worker.deliveries[0]!.release())
+    await clock.advance(3)
+    expect(worker.deliveries.map(({ attempt }) => attempt)).toEqual([1, 2])
+    expect(released.value).toBe('resolved')
+    const completed = outcomeOf(worker.deliveries[1]!.ack(completeOf(worker.deliveries[1]!)))
+    await clock.advance(10)
+    expect(completed.value).toBe('resolved')
+  })
+
   test('a repeated release is confirmed again and counts once', async () => {
     const { clock, hub, member } = party()
     const caller = await member('caller')
@@ -312,5 +368,43 @@ describe('release', () => {
     expect(caller.completions('1')).toHaveLength(0)
     await clock.advance(29_000)
     expect(worker.deliveries.map(({ attempt }) => attempt)).toEqual([1, 2])
+  })
+
+  test('a completion that the engine finds too large leaves the lease as it was', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 3_000 })
+    hub.maxMessageBytes = 1_000
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(10)
+    const delivery = worker.deliveries[0]!
+    const outcome = outcomeOf(delivery.ack(completeOf(delivery, { body: new Uint8Array(2_000) })))
+    await clock.advance(10)
+    expect(outcome.value).toBe('ERR_AETHER_PAYLOAD_TOO_LARGE')
+    const renewed = outcomeOf(delivery.renew())
+    await clock.advance(2_500)
+    expect(renewed.value).toBe('resolved')
+    const again = outcomeOf(delivery.ack(completeOf(delivery)))
+    await clock.advance(10)
+    expect(again.value).toBe('resolved')
+    expect(caller.completions('1')).toMatchObject([{ status: 'succeed', attempt: 1 }])
+  })
+
+  test('a lease that is not held any longer after a completion too large ends in time', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 3_000 })
+    hub.maxMessageBytes = 1_000
+    await caller.transport.send(taskOf('1', { attempts: 1 }))
+    await clock.advance(10)
+    const delivery = worker.deliveries[0]!
+    const codes: string[] = []
+    delivery.onRevoke(({ code }) => codes.push(code))
+    outcomeOf(delivery.ack(completeOf(delivery, { body: new Uint8Array(2_000) })))
+    await clock.advance(3_100)
+    expect(codes).toEqual(['ERR_AETHER_LEASE_LOST'])
+    expect(caller.completions('1')).toMatchObject([{ error: { code: 'ERR_AETHER_ATTEMPTS_EXHAUSTED' } }])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { outcomeOf, party, route, taskOf } from '../support/lease-party.ts'
+import { completeOf, outcomeOf, party, route, taskOf } from '../support/lease-party.ts'
 
 describe('close', () => {
   test('gives back at once what is in hand, and leaves no timer', async () => {
@@ -51,5 +51,26 @@ describe('close', () => {
     const before = hub.sent.length
     await clock.advance(5_000)
     expect(hub.sent).toHaveLength(before)
+  })
+})
+
+describe('announcements', () => {
+  test('are not published where the relay knows that nobody listens', async () => {
+    const { clock, hub, member } = party()
+    const caller = await member('caller')
+    const worker = await member('worker')
+    const listener = await member('listener')
+    await listener.transport.listen({}, () => undefined)
+    let isHeard = false
+    for (const { relay } of [caller, worker]) Object.assign(relay, { isHeard: () => isHeard })
+    await worker.consume({}, (delivery) => void delivery.ack(completeOf(delivery)))
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(10)
+    expect(caller.completions('1')).toHaveLength(1)
+    expect(hub.sent.filter(({ kind }) => kind === 'event')).toEqual([])
+    isHeard = true
+    await caller.transport.send(taskOf('2'))
+    await clock.advance(10)
+    expect(hub.sent.filter(({ kind }) => kind === 'event')).toHaveLength(1)
   })
 })

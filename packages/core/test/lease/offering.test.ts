@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { completeOf, outcomeOf, party, statusOf, taskOf } from '../support/lease-party.ts'
+import { completeOf, outcomeOf, party, route, statusOf, taskOf } from '../support/lease-party.ts'
 import type { Message } from '../support/lossy-hub.ts'
 
 const isSignal = (kind: string) => (message: Message) => message.signal?.kind === kind
@@ -46,6 +46,31 @@ describe('the way of a task', () => {
 })
 
 describe('offers', () => {
+  test('that found nobody are made again as soon as somebody consumes; those on their way are not', async () => {
+    const { clock, hub, member, close } = party({ resendMs: 1_000, resendMaxMs: 60_000 })
+    hub.knowsNobody = true
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await caller.transport.send(taskOf('1', { waitForWorkers: true }))
+    await clock.advance(20_000)
+    await worker.consume({ leaseMs: 60_000 })
+    const onServed = caller.relay.host?.onServed
+    onServed?.({ ...route, context: 'other' }, 'workers')
+    onServed?.(route, 'audit')
+    await clock.advance(10)
+    expect(worker.deliveries).toHaveLength(0)
+    onServed?.({ ...route, context: '+' }, 'workers')
+    await clock.advance(10)
+    expect(worker.deliveries).toHaveLength(1)
+    hub.fate = ({ kind }) => (kind === 'offer' ? [500] : [1])
+    await caller.transport.send(taskOf('2'))
+    const before = hub.sent.length
+    onServed?.(route, 'workers')
+    await clock.advance(10)
+    expect(hub.sent.slice(before).filter(({ kind }) => kind === 'offer')).toEqual([])
+    await close()
+  })
+
   test('are made again, ever more rarely, until a worker answers', async () => {
     const { clock, hub, member } = party({ resendMs: 1_000, resendMaxMs: 4_000 })
     const caller = await member('caller')

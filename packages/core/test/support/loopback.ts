@@ -72,18 +72,21 @@ export class LoopbackHub {
     report?: (event: StatusEvent) => Promise<void> | void
     release?: (tid: string, options: ReleaseOptions) => Promise<void> | void
   } = {}
-  readonly #isLeased: boolean
+  readonly #capabilities: Capabilities
 
-  constructor(clock: Clock, options: { readonly redelivery?: 'native' | 'lease' } = {}) {
+  constructor(clock: Clock, capabilities: Partial<Capabilities> = {}) {
     this.clock = clock
-    this.#isLeased = options.redelivery === 'lease'
+    this.#capabilities = { ...loopbackCapabilities, ...capabilities }
   }
 
   transport(): Loopback {
-    return new Loopback(
-      this,
-      this.#isLeased ? { ...loopbackCapabilities, redelivery: 'lease' } : loopbackCapabilities,
-    )
+    return new Loopback(this, this.#capabilities)
+  }
+
+  bury(tid: string): void {
+    if (!this.#capabilities.deadLetter)
+      throw new AetherError('ERR_AETHER_CAPABILITY_UNSUPPORTED', 'no dead letters are kept here')
+    this.deadLetters.push(tid)
   }
 
   send(message: TaskMessage, watcher: Loopback): Receipt {
@@ -277,7 +280,7 @@ class LoopbackDelivery implements Delivery {
   async ack(complete: CompleteEvent, options: { readonly deadLetter?: boolean } = {}): Promise<void> {
     await this.#hub.before.ack?.(complete)
     this.#check()
-    if (options.deadLetter === true) this.#hub.deadLetters.push(this.task.tid)
+    if (options.deadLetter === true) this.#hub.bury(this.task.tid)
     this.#hub.settle(this.#held, complete)
     this.end()
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
+import { AetherError } from '../../src/errors.ts'
 import { eventFromParcel, eventToParcel } from '../../src/envelope/event-envelope.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../src/envelope/json-envelope.ts'
 import { signalFromParcel, signalToParcel } from '../../src/envelope/signal-envelope.ts'
@@ -45,6 +46,8 @@ export class LossyHub {
   fate: Fate = () => [1]
   /** Whether the hub tells senders that nobody is subscribed. */
   knowsNobody = false
+  /** Signals that are longer are refused. */
+  maxMessageBytes = Infinity
   readonly relays: HubRelay[] = []
   readonly sent: Message[] = []
   readonly subscriptions = new Set<Subscription>()
@@ -97,6 +100,8 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   readonly #hub: LossyHub
   readonly #routes = routeCache()
   #backlog: (() => void)[] = []
+  #waiting: (() => void)[] = []
+  #wake: (() => void)[] = []
   host: RelayHost | undefined
 
   constructor(hub: LossyHub, name: string) {
@@ -127,7 +132,27 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async *states(): AsyncIterable<TransportState> {
-    yield this.state
+    for (;;) {
+      yield this.state
+      if (this.state.status === 'closed') return
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
+    }
+  }
+
+  /** Nothing comes or goes; offers wait until `reconnect`, signals are lost. */
+  disconnect(): void {
+    const error = new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
+    this.#become({ status: 'reconnecting', attempt: 1, error })
+  }
+
+  reconnect(): void {
+    this.#become({ status: 'ready', generation: 2 })
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  #become(state: TransportState): void {
+    this.state = state
+    for (const wake of this.#wake.splice(0)) wake()
   }
 
   async start(host: RelayHost): Promise<void> {
@@ -136,6 +161,8 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async send(task: TaskMessage, offer: Offer): Promise<SendOutcome> {
+    if (this.state.status === 'reconnecting')
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
     const bytes = encodeEnvelope(taskToParcel(task, offer))
     const members = this.#hub.membersFor(task.route)
     for (const { relay, handler } of members) {
@@ -164,6 +191,9 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
 
   async signal(to: string, signal: Signal): Promise<void> {
     const bytes = encodeEnvelope(signalToParcel(signal))
+    if (bytes.length > this.#hub.maxMessageBytes)
+      throw new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', `${bytes.length} bytes`)
+    if (this.state.status !== 'ready') throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
     for (const relay of this.#hub.relays) {
       if (to !== everyone && relay.inbox !== to) continue
       const deliver = (): void => relay.host?.onSignal(signalFromParcel(decodeEnvelope(bytes), this.#routes))
@@ -193,7 +223,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async close(): Promise<void> {
-    this.state = { status: 'closed' }
+    this.#become({ status: 'closed' })
     this.#leave()
   }
 

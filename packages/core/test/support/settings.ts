@@ -2,7 +2,7 @@ import { createAether } from '../../src/app/create-aether.ts'
 import type { Aether, AetherOptions } from '../../src/app/aether.ts'
 import { defineTask } from '../../src/define/define-task.ts'
 import type { TaskDefinition } from '../../src/define/task-definition.ts'
-import type { Logger } from '../../src/transport.ts'
+import type { Capabilities, Logger } from '../../src/transport.ts'
 import type { TaskHandler, Worker, WorkerOptions } from '../../src/worker/worker.ts'
 import { HandClock } from './hand-clock.ts'
 import { LoopbackHub, type Loopback } from './loopback.ts'
@@ -20,11 +20,11 @@ export const echo: TaskDefinition = defineTask({ job: 'test', task: 'echo' })
 
 /** One application on a loopback, on a clock that stands still. */
 export function setUp(
-  options: Partial<AetherOptions> & { readonly redelivery?: 'native' | 'lease' } = {},
+  options: Partial<AetherOptions> & { readonly capabilities?: Partial<Capabilities> } = {},
 ): Setting {
-  const { redelivery, ...rest } = options
+  const { capabilities, ...rest } = options
   const clock = rest.clock instanceof HandClock ? rest.clock : new HandClock()
-  const hub = new LoopbackHub(clock, redelivery === undefined ? {} : { redelivery })
+  const hub = new LoopbackHub(clock, capabilities)
   const transport = hub.transport()
   const log: string[] = []
   const aether = createAether({

@@ -81,6 +81,17 @@ describe('a handler that throws', () => {
     expect(hub.deadLetters).toEqual([run.tid])
   })
 
+  it('fails its task at once where the engine keeps no dead letters, too', async () => {
+    const { aether, hub, log } = setUp({ capabilities: { deadLetter: false } })
+    await work(aether, patient, () => {
+      throw Object.assign(new Error('never'), { retryable: false })
+    })
+    const run = aether.perform(patient)
+    await expect(run).rejects.toMatchObject({ code: 'ERR_AETHER_TASK_FAILED', message: 'never' })
+    expect(hub.deadLetters).toEqual([])
+    expect(log).toEqual([])
+  })
+
   it('may throw anything', async () => {
     const { aether } = setUp()
     const once = defineTask({ job: 'test', task: 'once', attempts: 1 })
@@ -136,6 +147,22 @@ describe('what a handler returns', () => {
     const { aether } = setUp()
     await work(aether, echo, () => 'x'.repeat(2 * 1_024 * 1_024))
     await expect(aether.perform(echo)).rejects.toMatchObject({ code: 'ERR_AETHER_PAYLOAD_TOO_LARGE' })
+  })
+
+  it('fails the task where only the engine knows that it is too large', async () => {
+    const { aether, hub } = setUp()
+    const acked: string[] = []
+    hub.before.ack = ({ status, body }) => {
+      acked.push(status)
+      if ((body?.length ?? 0) > 1_000)
+        throw new AetherError('ERR_AETHER_PAYLOAD_TOO_LARGE', 'over the limit of the broker')
+    }
+    const worker = await work(aether, echo, () => 'x'.repeat(2_000))
+    const run = aether.perform(echo)
+    await expect(run).rejects.toMatchObject({ code: 'ERR_AETHER_PAYLOAD_TOO_LARGE' })
+    expect(acked).toEqual(['succeed', 'failed'])
+    expect(hub.deadLetters).toEqual([run.tid])
+    expect(worker.stats).toMatchObject({ active: 0, succeeded: 0, failed: 1 })
   })
 
   it('may be nothing, bytes, or of a thenable', async () => {

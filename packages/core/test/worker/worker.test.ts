@@ -57,6 +57,33 @@ describe('aether.worker', () => {
   })
 })
 
+describe('workers that name the same pool', () => {
+  it('take no more together than one of them may', async () => {
+    const { aether } = setUp()
+    const gates = [gate(), gate()]
+    const begun: string[] = []
+    const options = { pool: 'one-at-a-time', concurrency: 1 }
+    await work(aether, echo, () => (begun.push('echo'), gates[0]?.promise), options)
+    await work(aether, other, () => (begun.push('other'), gates[1]?.promise), options)
+    const runs = [aether.perform(echo, 1), aether.perform(other, 2)]
+    await settleDown()
+    expect(begun).toEqual(['echo'])
+    gates[0]?.open()
+    await runs[0]
+    await settleDown()
+    expect(begun).toEqual(['echo', 'other'])
+    gates[1]?.open()
+    await runs[1]
+  })
+
+  it('must give it a name', () => {
+    const { aether } = setUp()
+    expect(() => aether.worker({ pool: 'a/b' })).toThrowError(
+      expect.objectContaining({ code: 'ERR_AETHER_NAME_INVALID' }) as Error,
+    )
+  })
+})
+
 describe('worker.start', () => {
   it('needs a handler', async () => {
     const { aether } = setUp()
@@ -197,7 +224,7 @@ describe('a task that comes twice', () => {
   })
 
   it('is answered from the store on transports that deliver twice by their nature', async () => {
-    const { aether, hub } = setUp({ redelivery: 'lease' })
+    const { aether, hub } = setUp({ capabilities: { redelivery: 'lease' } })
     let calls = 0
     await work(aether, echo, () => (calls += 1))
     await aether.perform(echo, 1, { tid: 'twice' })

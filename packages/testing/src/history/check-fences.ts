@@ -1,11 +1,16 @@
+import type { Capabilities } from '@aether/core'
+
 import { beganAt } from './attempts.ts'
 import type { Attempt, AttemptSeries } from './attempts.ts'
 import type { Violation } from './violation.ts'
 
 /** Promise 2: attempts are handed out once, in growing order, and each workgroup accepts one completion. */
-export function checkFences(all: readonly AttemptSeries[]): Violation[] {
+export function checkFences(
+  all: readonly AttemptSeries[],
+  redelivery: Capabilities['redelivery'] = 'native',
+): Violation[] {
   return all.flatMap((series) => [
-    ...checkHandedOnce(series),
+    ...(redelivery === 'lease' ? checkHeldOnce(series) : checkHandedOnce(series)),
     ...checkGrowing(series),
     ...checkOneCompletion(series),
   ])
@@ -28,6 +33,18 @@ function checkHandedOnce(series: AttemptSeries): Violation[] {
       rule: 'attempt-handed-out-twice',
       message: `attempt ${String(attempt)} of ${nameOf(series)} went to ${deliveries.map(({ by }) => by).join(' and ')}`,
     }))
+}
+
+/** A worker that died before anybody heard of it leaves its attempt to another; one that was confirmed does not. */
+function checkHeldOnce(series: AttemptSeries): Violation[] {
+  return series.attempts.flatMap(({ attempt, uses }) => {
+    // A report is confirmed by the engine alone.
+    const confirmed = uses.filter(({ kind, answer }) => kind !== 'report' && answer === 'accepted')
+    const holders = [...new Set(confirmed.map(({ by }) => by))]
+    if (holders.length < 2) return []
+    const message = `attempt ${String(attempt)} of ${nameOf(series)} was accepted from ${holders.join(' and ')}`
+    return [{ promise: 2 as const, rule: 'attempt-held-twice', message }]
+  })
 }
 
 /** A later attempt that was seen to begin before an earlier one. */

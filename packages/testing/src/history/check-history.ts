@@ -1,3 +1,5 @@
+import type { Capabilities } from '@aether/core'
+
 import { attemptsOf } from './attempts.ts'
 import { checkLedger, checkTerminals } from './check-terminals.ts'
 import { checkFences, checkHolders } from './check-fences.ts'
@@ -10,6 +12,12 @@ export interface CheckHistoryOptions {
   readonly maxWaitMs?: number
   /** How long after a cancel was answered its handler may still be running, in milliseconds. @default 10_000 */
   readonly cancelGraceMs?: number
+  /**
+   * As the transport declares it. With `lease` an attempt of which nothing was heard may be handed to another worker; what is checked then is that no two of
+   * them were accepted.
+   * @default 'native'
+   */
+  readonly redelivery?: Capabilities['redelivery']
 }
 
 /**
@@ -17,7 +25,7 @@ export interface CheckHistoryOptions {
  * tasks: an accepted task without a terminal event counts as lost.
  *
  * 1. one terminal event for each accepted task, seen once by its caller; the ledger closes;
- * 2. attempts grow and are handed out once, an older attempt is never accepted after a newer one began, and each workgroup accepts one completion;
+ * 2. attempts grow and are handed out once (with the lease layer: accepted from one worker each), an older attempt is never accepted after a newer one began, and each workgroup accepts one completion;
  * 3. nothing accepted is lost, whatever faults there were;
  * 4. a cancelled task has no handler left running;
  * 5. every wait is bounded;
@@ -32,7 +40,7 @@ export function checkHistory(
   return [
     ...checkTerminals(entries),
     ...checkLedger(entries),
-    ...checkFences(attempts),
+    ...checkFences(attempts, options.redelivery ?? 'native'),
     ...checkHolders(attempts),
     ...checkCancels(entries, options.cancelGraceMs ?? 10_000),
     ...checkWaits(entries, options.maxWaitMs ?? 60_000),

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { expectCode } from './expectations.ts'
 import { ackSoon, routeOf, taskOf } from './messages.ts'
-import { redelivers, sharedQueue } from './suite-case.ts'
+import { sharedQueue } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const boundedQueues: Suite = {
@@ -10,7 +10,6 @@ export const boundedQueues: Suite = {
   cases: [
     {
       name: 'a full queue refuses with ERR_AETHER_QUEUE_FULL, keeps what it took, and takes again when there is room',
-      requires: redelivers,
       run: refusesWhenFull,
     },
     {

@@ -3,7 +3,6 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { completeOf, newTid, routeOf, taskOf } from './messages.ts'
-import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const cancel: Suite = {
@@ -13,7 +12,6 @@ export const cancel: Suite = {
     { name: 'a running task is revoked at its worker and ends as cancelled', run: cancelsRunning },
     {
       name: 'a task that waits for its next attempt ends as cancelled',
-      requires: redelivers,
       run: cancelsBetweenAttempts,
     },
     { name: 'anyone may cancel, and the caller learns it', run: cancelsFromElsewhere },

@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { bounded, holds } from './expectations.ts'
 import { completeOf, jsonBody, routeOf, taskOf } from './messages.ts'
-import { sharedQueue } from './suite-case.ts'
+import { redelivers, sharedQueue } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const close: Suite = {
@@ -75,8 +75,14 @@ async function callsNobody(context: CaseContext): Promise<void> {
   const seen = leaver.events.length
   const heardBefore = heard
   const next = await stayer.consume(route)
-  const again = await next.of(task.tid)
-  await again.ack(completeOf(again))
+  if (redelivers(context.capabilities)) {
+    const again = await next.of(task.tid)
+    await again.ack(completeOf(again))
+  } else {
+    // It may have been worked on, so nobody else gets it: its caller learns that it is lost.
+    expect((await stayer.completion(task.tid)).status).toBe('failed')
+    expect(next.deliveries).toEqual([])
+  }
   await stayer.transport.send(taskOf(route))
   await stayer.transport.publish({
     action: 'online',

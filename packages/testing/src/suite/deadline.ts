@@ -3,7 +3,6 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { completeOf, routeOf, taskOf } from './messages.ts'
-import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const deadline: Suite = {
@@ -11,22 +10,18 @@ export const deadline: Suite = {
   cases: [
     {
       name: 'a queued task past its deadline ends as expired',
-      requires: redelivers,
       run: expiresQueued,
     },
     {
       name: 'a running task past its deadline is revoked and ends as expired',
-      requires: redelivers,
       run: expiresRunning,
     },
     {
       name: 'a task that waits longer than its time to live ends as expired',
-      requires: redelivers,
       run: outlivesQueue,
     },
     {
       name: 'time to live does not end a task that has begun',
-      requires: redelivers,
       run: sparesRunning,
     },
   ],

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { holds } from './expectations.ts'
 import { completeOf, jsonBody, newTid, readJson, routeOf, taskOf } from './messages.ts'
-import { redelivers, sharedQueue } from './suite-case.ts'
+import { sharedQueue } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const dedup: Suite = {
@@ -25,7 +25,6 @@ export const dedup: Suite = {
     },
     {
       name: 'the same tid in another union is another task',
-      requires: redelivers,
       run: keepsUnionsApart,
     },
   ],

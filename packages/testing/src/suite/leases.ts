@@ -45,7 +45,6 @@ export const leases: Suite = {
     },
     {
       name: 'a delivery is settled once',
-      requires: redelivers,
       run: settlesOnce,
     },
   ],

@@ -2,7 +2,6 @@ import { expect } from 'vitest'
 
 import { expectCode, holds } from './expectations.ts'
 import { completeOf, routeOf, taskOf } from './messages.ts'
-import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const release: Suite = {
@@ -10,18 +9,15 @@ export const release: Suite = {
   cases: [
     {
       name: 'what is given back is delivered again, and does not count as failed',
-      requires: redelivers,
       run: returnsUncounted,
     },
-    { name: 'a failed attempt is tried again until the last', requires: redelivers, run: retries },
+    { name: 'a failed attempt is tried again until the last', run: retries },
     {
       name: 'the next attempt waits for its delay, and lets others pass',
-      requires: redelivers,
       run: backsOff,
     },
     {
       name: 'the next attempt may go to another worker',
-      requires: redelivers,
       run: movesOn,
     },
   ],

@@ -4,7 +4,6 @@ import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { ackSoon, completeOf, jsonBody, newTid, progressOf, readJson, routeOf, taskOf } from './messages.ts'
 import type { TaskInbox } from './peer.ts'
-import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const sendConsume: Suite = {
@@ -19,7 +18,6 @@ export const sendConsume: Suite = {
     { name: 'a closed consumer gets nothing new and may settle what it has', run: closesConsumer },
     {
       name: 'without a worker a task that does not wait is refused with ERR_AETHER_WORKERS_NONE',
-      requires: redelivers,
       async run(context) {
         const peer = await context.peer()
         const route = routeOf(context.union)

@@ -16,6 +16,7 @@ import { ordering } from './ordering.ts'
 import { payload } from './payload.ts'
 import { presence } from './presence.ts'
 import { priority } from './priority.ts'
+import { atMostOnce } from './promises/at-most-once.ts'
 import { boundedMemory } from './promises/bounded-memory.ts'
 import { boundedWaits } from './promises/bounded-waits.ts'
 import { cancelAnywhere } from './promises/cancel-anywhere.ts'
@@ -58,6 +59,7 @@ export const suites: readonly Suite[] = [
   oneOutcome,
   oneHolder,
   nothingLost,
+  atMostOnce,
   cancelAnywhere,
   boundedWaits,
   boundedMemory,

@@ -3,7 +3,6 @@ import { expect } from 'vitest'
 import { until } from '../until.ts'
 import { expectCode, holds } from './expectations.ts'
 import { ackSoon, completeOf, jsonBody, progressOf, readJson, routeOf, taskOf } from './messages.ts'
-import { redelivers } from './suite-case.ts'
 import type { CaseContext, Suite } from './suite-case.ts'
 
 export const workgroups: Suite = {
@@ -21,7 +20,7 @@ export const workgroups: Suite = {
     },
     {
       name: 'attempts are counted in each workgroup for itself',
-      requires: (capabilities) => capabilities.groups && redelivers(capabilities),
+      requires: ({ groups }) => groups,
       run: countsApart,
     },
     {

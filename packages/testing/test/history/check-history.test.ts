@@ -222,6 +222,14 @@ describe('promise 1: one end, seen once', () => {
 
 describe('promise 2: one worker at a time, and fences', () => {
   const begun = [invoked(0), accepted(1), delivered(2, 'w1', 1)]
+
+  it('under the lease layer an attempt that nobody heard of may be that of another worker, one that was confirmed may not', () => {
+    const again = [...begun, delivered(3, 'w2', 1), used('ack', 5, 'w2', 1), terminal(6)]
+    expect(rulesOf(again, { redelivery: 'lease' })).toEqual([])
+    const confirmed = [...begun, used('renew', 3, 'w1', 1), ...again.slice(3)]
+    expect(rulesOf(confirmed, { redelivery: 'lease' })).toEqual(['2 attempt-held-twice'])
+  })
+
   it.each([
     ['2 attempt-handed-out-twice', [...begun, delivered(3, 'w2', 1), used('ack', 5, 'w1', 1), terminal(6)]],
     [

@@ -1,3 +1,4 @@
+import type { Capabilities } from '@aether/core'
 import { describe, it } from 'vitest'
 
 import { runCase } from '../../src/suite/run-case.ts'
@@ -99,6 +100,18 @@ describe.concurrent('a broken transport fails', { timeout: 110_000 }, () => {
     it(`${suiteName} · ${start}, when it ${defect.replaceAll('-', ' ')}`, async ({ expect }) => {
       const run = runCase(caseOf(suiteName, start), referenceOptions(everythingDeclared, defect))
       await expect(run).rejects.toThrow()
+    })
+
+  const once: Capabilities = { ...everythingDeclared, delivery: 'at-most-once', redelivery: 'none' }
+  const onlyOnce = [
+    ['promises 1 to 3, at most once', 'workers are killed'],
+    ['promises 1 to 3, at most once', 'workers are cut off'],
+    ['engine faults', 'a restarted engine: nothing is delivered twice'],
+    ['close leaves nothing', 'no handler is called'],
+  ] as const
+  for (const [suiteName, start] of onlyOnce)
+    it(`${suiteName} · ${start}, when it declares at most once and delivers again`, async ({ expect }) => {
+      await expect(runCase(caseOf(suiteName, start), referenceOptions(once))).rejects.toThrow()
     })
 
   const undeclared = [

@@ -1,8 +1,11 @@
 import { afterEach } from 'vitest'
 
 interface Closable {
-  close(): Promise<unknown>
+  close(options: { readonly signal: AbortSignal }): Promise<unknown>
 }
+
+/** What a test leaves undone is not to be waited for. */
+const graceMs = 2_000
 
 /** Remembers what a test opens and closes it afterwards, newest first. */
 export function openings(): <T extends Closable>(thing: T) => T {
@@ -10,8 +13,9 @@ export function openings(): <T extends Closable>(thing: T) => T {
   afterEach(async () => {
     const closing = opened.reverse()
     opened = []
-    for (const thing of closing) await thing.close()
-  })
+    const signal = AbortSignal.timeout(graceMs)
+    for (const thing of closing) await thing.close({ signal })
+  }, 60_000)
   return (thing) => {
     opened.push(thing)
     return thing

@@ -110,6 +110,11 @@ export class PythonPeer implements AsyncDisposable {
     await this.#do('cancel', { ...pick(task), tid: task.tid })
   }
 
+  /** Says that it leaves. */
+  async dismiss(task: PeerTask): Promise<void> {
+    await this.#do('dismiss', { ...pick(task), tid: task.tid })
+  }
+
   async listen(topic: string): Promise<void> {
     await this.#do('listen', { topic })
   }
@@ -126,7 +131,10 @@ export class PythonPeer implements AsyncDisposable {
 
   /** The first message of an action, once there is one. */
   hears(action: string, tid?: string): Promise<PeerMessage> {
-    return until(() => this.of(action, tid)[0], { what: () => `${action} at the peer ${this.#errors}` })
+    return until(() => this.of(action, tid)[0], {
+      timeoutMs: 20_000,
+      what: () => `${action} at the peer ${this.#errors}`,
+    })
   }
 
   /** SIGKILL. */

@@ -47,7 +47,10 @@ export interface RedisLink {
   /** Several handlers of one channel share a subscription of the server. Resolves when it stands. */
   subscribe(channel: string, handler: (message: Buffer) => void): Promise<Subscription>
   /** As `subscribe`, for a glob pattern of Redis. */
-  subscribePattern(pattern: string, handler: (message: Buffer, channel: string) => void): Promise<Subscription>
+  subscribePattern(
+    pattern: string,
+    handler: (message: Buffer, channel: string) => void,
+  ): Promise<Subscription>
   /** Leaves nothing behind; an injected client stays open and gets its listeners back. */
   close(options?: WaitOptions): Promise<void>
 }

@@ -1,12 +1,12 @@
-import { createAether, defineTask } from '@aether/core'
-import { tcp } from '@aether/transport-tcp'
+import { createAether, defineTask, type Transport } from '@aether/core'
 import type { TaskClient, TaskInput, TaskOutput } from '../contender.ts'
 
 // Without schemas: no peer validates either.
 const echo = defineTask({ job: 'bench', task: 'echo' })
 
-export async function tasks(url: string, concurrency: number): Promise<TaskClient> {
-  const aether = createAether({ union: 'bench', transport: tcp({ url }) })
+/** The same two programs whatever carries the tasks. */
+export async function tasks(transport: Transport, concurrency: number): Promise<TaskClient> {
+  const aether = createAether({ union: 'bench', transport })
   await aether.start()
   return {
     async perform(input, onProgress) {

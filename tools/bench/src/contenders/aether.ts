@@ -1,9 +1,10 @@
 import type { Client } from '@aether/wire'
 import { connect } from '@aether/wire/tcp'
 import type { Contender } from '../contender.ts'
+import { openTransport } from '../transports.ts'
 
 export const aether: Contender = {
-  name: 'ours',
+  name: 'aether',
   server: 'aether',
   packages: ['@aether/broker', '@aether/core'],
 
@@ -30,7 +31,9 @@ export const aether: Contender = {
     }
   },
 
-  tasks: async (url, _seat, concurrency) => (await import('./aether-tasks.ts')).tasks(url, concurrency),
+  async tasks(url, _seat, concurrency) {
+    return (await import('./aether-tasks.ts')).tasks(await openTransport('aether', url), concurrency)
+  },
 
   async idle(url, count) {
     const clients: Client[] = []

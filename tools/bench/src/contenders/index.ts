@@ -1,23 +1,24 @@
 import type { Contender } from '../contender.ts'
 
 /** Each contender loads its client only in the processes that need it. */
+const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
+  aether: async () => (await import('./aether.ts')).aether,
+  'aether-redis-streams': async () => (await import('./aether-over.ts')).aetherRedisStreams,
+  'aether-redis-pubsub': async () => (await import('./aether-over.ts')).aetherRedisPubsub,
+  'aether-mqtt': async () => (await import('./aether-over.ts')).aetherMqtt,
+  nats: async () => (await import('./nats.ts')).nats,
+  mosquitto: async () => (await import('./mqtt.ts')).mosquitto,
+  aedes: async () => (await import('./mqtt.ts')).aedes,
+  redis: async () => (await import('./redis.ts')).redis,
+  bullmq: async () => (await import('./bullmq.ts')).bullmq,
+  moleculer: async () => (await import('./moleculer.ts')).moleculer,
+  'moleculer-redis': async () => (await import('./moleculer.ts')).moleculerRedis,
+  'moleculer-mqtt': async () => (await import('./moleculer.ts')).moleculerMqtt,
+  'moleculer-mqtt-qos1': async () => (await import('./moleculer.ts')).moleculerMqttQos1,
+}
+
 export async function loadContender(name: string): Promise<Contender> {
-  switch (name) {
-    case 'ours':
-      return (await import('./aether.ts')).aether
-    case 'nats':
-      return (await import('./nats.ts')).nats
-    case 'mosquitto':
-      return (await import('./mqtt.ts')).mosquitto
-    case 'aedes':
-      return (await import('./mqtt.ts')).aedes
-    case 'redis':
-      return (await import('./redis.ts')).redis
-    case 'moleculer':
-      return (await import('./moleculer.ts')).moleculer
-    case 'bullmq':
-      return (await import('./bullmq.ts')).bullmq
-    default:
-      throw new Error(`unknown contender ${name}`)
-  }
+  const load = contenders[name]
+  if (load === undefined) throw new Error(`unknown contender ${name}`)
+  return load()
 }

@@ -1,7 +1,9 @@
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { Aedes } from 'aedes'
+import { serve } from './serve.ts'
 
 const aedes = await Aedes.createBroker()
-createServer(aedes.handle).listen(Number(process.argv[2]), '127.0.0.1')
-process.once('SIGTERM', () => process.exit(0))
-process.on('message', () => process.send?.('collected'))
+const server = createServer(aedes.handle).listen(0, '127.0.0.1')
+await once(server, 'listening')
+serve((server.address() as AddressInfo).port, async () => undefined)

@@ -1,6 +1,6 @@
 /**
  * Which workspace packages each package may need when it runs: the arrows of ARCHITECTURE.md, for packages that exist and those to come.
- * Tests are freer, see `check-architecture.ts`; tools may use everything and nothing uses them.
+ * Tests are freer, see `check-architecture.ts`; tools may use everything and nothing uses them, but for tests and tools that start servers.
  */
 export const arrows: Readonly<Record<string, readonly string[]>> = {
   '@aether/wire': [],
@@ -35,6 +35,9 @@ export const pure: readonly string[] = ['@aether/engine']
 
 /** Needed by authors of transports in their tests, never by what runs. */
 export const onlyForTests: readonly string[] = ['@aether/testing']
+
+/** The tool whose servers tests and other tools start; what is published knows nothing of it. */
+export const servicesTool = '@aether/services'
 
 export function isAllowed(from: string, to: string): boolean {
   return (arrows[from] ?? []).some((pattern) =>

@@ -1,6 +1,14 @@
 import type { Finding } from '../finding.ts'
 import { allDependencies, readWorkspace, runtimeDependencies, type WorkspacePackage } from '../workspace.ts'
-import { arrowMessage, arrowRule, arrows, isAllowed, onlyForTests, withoutDependencies } from './arrows.ts'
+import {
+  arrowMessage,
+  arrowRule,
+  arrows,
+  isAllowed,
+  onlyForTests,
+  servicesTool,
+  withoutDependencies,
+} from './arrows.ts'
 import { checkImports } from './check-imports.ts'
 
 /** Holds manifests and imports of every package against the table in `arrows.ts`. */
@@ -31,12 +39,15 @@ function checkManifest(
   }
   for (const name of allDependencies(each.manifest)) {
     const target = workspace.get(name)
-    if (target?.group === 'tools') object('tools', `depends on ${name}: nothing uses a tool`)
+    if (target?.group === 'tools' && name !== servicesTool)
+      object('tools', `depends on ${name}: nothing uses a tool`)
     if (target?.group === 'apps' && each.group === 'packages')
       object('apps', `depends on ${name}: a package knows no app`)
   }
   for (const name of runtime.filter((dependency) => dependency.startsWith('@aether/'))) {
-    if (onlyForTests.includes(name))
+    if (name === servicesTool && each.group !== 'tools')
+      object('tools', `needs ${name} when it runs: only its tests may start servers`)
+    else if (onlyForTests.includes(name))
       object('testing', `needs ${name} when it runs: it may only be a devDependency`)
     else if (each.group !== 'tools' && !isAllowed(each.name, name))
       object(arrowRule(each.name, name), arrowMessage(each.name, name))

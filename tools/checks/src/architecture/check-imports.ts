@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Finding } from '../finding.ts'
 import { allDependencies, runtimeDependencies, type WorkspacePackage } from '../workspace.ts'
-import { arrowMessage, arrowRule, isAllowed, onlyForTests, pure } from './arrows.ts'
+import { arrowMessage, arrowRule, isAllowed, onlyForTests, pure, servicesTool } from './arrows.ts'
 import { importsBelow, type Import } from './imports.ts'
 
 interface Scope {
@@ -74,7 +74,10 @@ function judgePackage({ each, workspace, isSource, declared }: Scope, specifier:
   const name = packageName(specifier)
   const target = workspace.get(name)
   if (target?.group === 'tools' && name !== each.name) {
-    return { rule: 'tools', message: `imports "${specifier}": nothing uses a tool` }
+    if (name !== servicesTool)
+      return { rule: 'tools', message: `imports "${specifier}": nothing uses a tool` }
+    if (isSource && each.group !== 'tools')
+      return { rule: 'tools', message: `imports "${specifier}": only tests may start servers` }
   }
   if (isSource && onlyForTests.includes(name) && name !== each.name) {
     return { rule: 'testing', message: `imports "${specifier}": only tests may` }

@@ -28,9 +28,10 @@ const sound: Files = {
   'packages/transport-memory/test/conformance.test.ts': `import '@aether/testing'`,
   'packages/transport-tcp/package.json': manifest('@aether/transport-tcp', {
     dependencies: { '@aether/core': any, '@aether/wire': any },
-    devDependencies: { '@aether/broker': any },
+    devDependencies: { '@aether/broker': any, '@aether/services': any },
   }),
   'packages/transport-tcp/src/index.ts': `export type { Route } from '@aether/core'`,
+  'packages/transport-tcp/test/conformance.test.ts': `import '@aether/services'`,
   'packages/broker/package.json': manifest('@aether/broker', {
     dependencies: { '@aether/wire': any, '@aether/engine': any },
   }),
@@ -42,9 +43,11 @@ const sound: Files = {
   'apps/worker/src/main.ts': `import '@aether/transport-tcp'`,
   'tools/bench/package.json': manifest('@aether/bench', {
     private: true,
-    dependencies: { '@aether/broker': any },
+    dependencies: { '@aether/broker': any, '@aether/services': any },
   }),
-  'tools/bench/src/main.ts': `import '@aether/broker'`,
+  'tools/bench/src/main.ts': `import '@aether/broker'\nimport '@aether/services'`,
+  'tools/services/package.json': manifest('@aether/services', { private: true }),
+  'tools/services/src/index.ts': `import 'node:child_process'`,
 }
 
 interface Break {
@@ -158,6 +161,24 @@ const breaks: readonly Break[] = [
         devDependencies: { '@aether/bench': any },
       }),
     },
+  },
+  {
+    what: 'the tool that starts servers as more than a devDependency',
+    rule: 'tools',
+    file: 'packages/broker/package.json',
+    message: 'needs @aether/services when it runs: only its tests may start servers',
+    files: {
+      'packages/broker/package.json': manifest('@aether/broker', {
+        dependencies: { '@aether/wire': any, '@aether/engine': any, '@aether/services': any },
+      }),
+    },
+  },
+  {
+    what: 'the tool that starts servers in sources',
+    rule: 'tools',
+    file: 'packages/transport-tcp/src/probe.ts:1',
+    message: 'imports "@aether/services": only tests may start servers',
+    files: { 'packages/transport-tcp/src/probe.ts': `import '@aether/services'` },
   },
   {
     what: 'a tool in an import of a test',

@@ -60,6 +60,17 @@ describe('npm test', () => {
     expect(outcome.code).toBe(1)
   })
 
+  it('brings the servers before the tests, looks at the matrix after them, and counts what fails there', async () => {
+    const machine = bareMachine()
+    machine.tools(turbo({ a: green(3), b: green(4) }, { provide: 1, 'check:matrix': 1 }))
+    const outcome = await machine.run('test')
+    const tasks = machine.calls().map((call) => call.split(' ')[2])
+    expect(tasks.slice(tasks.indexOf('provide'))).toEqual(['provide', 'test', 'check:matrix'])
+    expect(outcome.stdout).toContain('provide: failed\ncheck:matrix: failed\n')
+    expect(lastLine(outcome)).toBe('7 passed, 2 failed')
+    expect(outcome.code).toBe(1)
+  })
+
   it('does not count the report of an earlier run', async () => {
     const outcome = await runTests(turbo({ a: green(3) }), ({ root }) => {
       mkdirSync(join(root, 'packages/b/.reports'), { recursive: true })

@@ -1,5 +1,6 @@
 /**
- * Installs Debian packages, run by `sh` as root: $1 is the path of the policy that decides whether a package may start its service, the rest are packages.
+ * Installs Debian packages, run by `sh` as root: $1 is the path of the policy that decides whether a package may start its service, $2 where the init
+ * scripts are, the rest are packages.
  *
  * A package of a server starts that server at its usual port as soon as it is installed. `invoke-rc.d` and `deb-systemd-invoke` ask /usr/sbin/policy-rc.d
  * first, and 101 means "do not": where there is none, one stands there meanwhile. What was there stays; where it allows the start, the new service is stopped.
@@ -7,7 +8,8 @@
 export const installScript = `
 set -eu
 policy=$1
-shift
+services=$2
+shift 2
 mark='Stands here only while the Aether workspace installs servers for its tests.'
 is_installed() { [ "$(dpkg-query -W -f '\${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -31,7 +33,7 @@ install() { apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recomm
 if apt-cache show $missing >/dev/null 2>&1; then install || { update; install; }; else update; install; fi
 
 for package in $missing; do
-  if [ -e "/etc/init.d/$package" ]; then
+  if [ -e "$services/$package" ]; then
     # Neither now nor when the machine starts.
     invoke-rc.d --quiet "$package" stop >/dev/null 2>&1 || true
     update-rc.d "$package" disable >/dev/null 2>&1 || true

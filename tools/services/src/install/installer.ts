@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { findProgram } from '../process/find-program.ts'
 import { installScript } from './install-script.ts'
 
 /** Where an installation happens: everything that a test replaces. */
@@ -10,6 +9,8 @@ export interface InstallerOptions {
   readonly env?: NodeJS.ProcessEnv
   /** @default '/usr/sbin/policy-rc.d' */
   readonly policyPath?: string
+  /** @default '/etc/init.d' */
+  readonly servicesPath?: string
   /** One process at a time installs: the others find what it left. @default '/run/lock/aether-services.lock' */
   readonly lockPath?: string
 }
@@ -31,13 +32,14 @@ export async function installPackages(
   if (missing.length === 0) return
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`
   const sudo = (options.uid ?? process.getuid?.()) === 0 ? [] : ['sudo', '-n']
-  if (findProgram('apt-get', env) === undefined)
+  if ((await run(['apt-get', '--version'], env)).code === notFound)
     throw new NotInstalled(
       `${missing.join(', ')}: not installed, and this system has no apt-get. On Debian: ${command}`,
     )
   if (sudo.length > 0 && (await run(['sudo', '-n', 'true'], env)).code !== 0)
     throw new NotInstalled(`${missing.join(', ')}: not installed. This command does it: sudo ${command}`)
-  const script = ['sh', '-c', installScript, 'install', options.policyPath ?? '/usr/sbin/policy-rc.d']
+  const paths = [options.policyPath ?? '/usr/sbin/policy-rc.d', options.servicesPath ?? '/etc/init.d']
+  const script = ['sh', '-c', installScript, 'install', ...paths]
   const lock = ['flock', options.lockPath ?? '/run/lock/aether-services.lock']
   const { code, output } = await run([...sudo, ...lock, ...script, ...missing], env)
   if (code === 0 && (await missingPackages(missing, env)).length === 0) return
@@ -60,15 +62,16 @@ async function missingPackages(
   return packages.filter((_, index) => !found[index])
 }
 
-/** A command that does not exist ends with 127, as in a shell. */
+/** As a shell has it. */
+const notFound = 127
+
 function run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
   const [program = '', ...args] = command
-  const path = findProgram(program, env)
-  if (path === undefined) return Promise.resolve({ code: 127, output: `${program}: not found` })
   return new Promise((resolve) => {
-    execFile(path, args, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
-      resolve({ code, output: stdout + stderr })
+    execFile(program, args, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (error === null) resolve({ code: 0, output: stdout })
+      else if (error.code === 'ENOENT') resolve({ code: notFound, output: `${program}: not found` })
+      else resolve({ code: typeof error.code === 'number' ? error.code : 1, output: stdout + stderr })
     })
   })
 }

@@ -12,8 +12,8 @@ const system = [
   '/opt/homebrew/bin',
 ]
 
-export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const folders = [...(env['PATH'] ?? '').split(delimiter), ...system]
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...system]
   return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
 

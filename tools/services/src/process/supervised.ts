@@ -141,6 +141,8 @@ export class Supervised<A extends Arrangement> implements Service {
   async restart(): Promise<void> {
     this.#refuseClosed()
     await this.#end('SIGTERM')
+    // It may have been closed while it ended.
+    this.#refuseClosed()
     await this.start()
   }
 

@@ -60,7 +60,7 @@ function startNode({ config, persistence, tls, nodeTimeoutMs }: RedisClusterOpti
     config: {
       'cluster-enabled': 'yes',
       'cluster-node-timeout': nodeTimeoutMs ?? 2_000,
-      'repl-diskless-sync-delay': 0,
+      'repl-diskless-sync': 'no',
       ...(tls === undefined ? {} : { 'tls-cluster': 'yes', 'tls-replication': 'yes' }),
       ...config,
     },

@@ -36,7 +36,7 @@ export async function startRedisSentinel(options: RedisSentinelOptions = {}): Pr
   const close = (): Promise<void> => closeAll(started)
   try {
     const persistence = options.persistence === undefined ? {} : { persistence: options.persistence }
-    const config = { 'repl-diskless-sync-delay': 0, ...options.config }
+    const config = { 'repl-diskless-sync': 'no', ...options.config }
     const servers = await startAll([
       startRedis({ ...persistence, config }),
       startRedis({ ...persistence, config }),

@@ -3,7 +3,6 @@ import { expect } from 'vitest'
 
 import { workloadDefinitions } from '../../worker/workload-tasks.ts'
 import { bounded } from '../expectations.ts'
-import { redelivers } from '../suite-case.ts'
 import type { CaseContext, Suite } from '../suite-case.ts'
 import { expectPromisesKept, openCaller } from './stage.ts'
 
@@ -12,13 +11,11 @@ export const boundedMemory: Suite = {
   cases: [
     {
       name: 'a flood is refused once the queue is full, and counted',
-      requires: redelivers,
       timeoutMs: 60_000,
       run: refusesFlood,
     },
     {
       name: 'a caller that reads progress slowly keeps no more than it asked for',
-      requires: redelivers,
       timeoutMs: 60_000,
       run: shedsProgress,
     },

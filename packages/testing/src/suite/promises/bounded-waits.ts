@@ -2,7 +2,6 @@ import { expect } from 'vitest'
 
 import { workloadDefinitions } from '../../worker/workload-tasks.ts'
 import { bounded } from '../expectations.ts'
-import { redelivers } from '../suite-case.ts'
 import type { CaseContext, Suite } from '../suite-case.ts'
 import { expectPromisesKept, openCaller, openStage } from './stage.ts'
 
@@ -11,12 +10,10 @@ export const boundedWaits: Suite = {
   cases: [
     {
       name: 'without workers a task fails fast with ERR_AETHER_WORKERS_NONE',
-      requires: redelivers,
       run: failsFast,
     },
     {
       name: 'a task that nobody takes ends at its deadline',
-      requires: redelivers,
       async run(context) {
         const { aether } = await openCaller(context)
         const run = aether.perform(
@@ -32,7 +29,6 @@ export const boundedWaits: Suite = {
     {
       name: 'a task whose worker hangs ends at its deadline',
       faults: ['worker-kill'],
-      requires: redelivers,
       timeoutMs: 60_000,
       async run(context) {
         const stage = await openStage(context, { workers: 1 })
@@ -45,7 +41,6 @@ export const boundedWaits: Suite = {
     {
       name: 'a caller that is cut off is not kept waiting past the deadline',
       faults: ['link'],
-      requires: redelivers,
       timeoutMs: 60_000,
       run: endsWhileCutOff,
     },

@@ -12,7 +12,6 @@ export const cancelAnywhere: Suite = {
     {
       name: 'queued and running tasks end as cancelled, and no handler goes on',
       faults: ['worker-kill'],
-      requires: redelivers,
       timeoutMs: 120_000,
       run: cancelsAll,
     },

@@ -168,7 +168,8 @@ class WorkloadStage implements Stage {
 
 /** Fails with every broken promise by name. */
 export function expectPromisesKept(context: CaseContext): void {
-  const violations = checkHistory(context.recorder.entries, { maxWaitMs: patienceMs })
+  const { redelivery } = context.capabilities
+  const violations = checkHistory(context.recorder.entries, { maxWaitMs: patienceMs, redelivery })
   expect(describeViolations(violations)).toBe('')
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { type TidEntry, TidTable } from '../../src/app/tid-table.ts'
+import { type TidEntry, TidTable } from '../../src/table/tid-table.ts'
 
 class Entry implements TidEntry<Entry> {
   tableHash = 0

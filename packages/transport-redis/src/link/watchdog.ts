@@ -1,0 +1,37 @@
+import { Command, type Redis } from 'ioredis'
+import type { Session } from './session.ts'
+
+/** Asks connections for signs of life, and says which gave none: a link may swallow everything and still look open. */
+export class Watchdog {
+  readonly #timer: ReturnType<typeof setInterval>
+  readonly #session: Session
+  #asked = new Map<Redis, Command>()
+
+  constructor(keepAliveMs: number, session: Session) {
+    this.#session = session
+    this.#timer = setInterval(this.#tick, keepAliveMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  readonly #tick = (): void => {
+    this.#session.tend()
+    const before = this.#asked
+    this.#asked = new Map()
+    for (const redis of this.#session.watched()) {
+      const unanswered = before.get(redis)
+      if (unanswered !== undefined && !unanswered.isSettled) {
+        this.#session.onSilent(redis)
+        continue
+      }
+      if (redis.status !== 'ready') continue
+      const ping = new Command('ping')
+      // An error is an answer too; that of a connection that ended is told elsewhere.
+      ping.promise.catch(() => {})
+      redis.sendCommand(ping)
+      this.#asked.set(redis, ping)
+    }
+  }
+}

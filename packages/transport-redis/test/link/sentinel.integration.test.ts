@@ -1,0 +1,122 @@
+import { silentLogger } from '@aether/core'
+import { type RedisSentinel, startRedisSentinel } from '@aether/services'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createLink } from '../../src/link/create-link.ts'
+import { type RedisOptions, resolveOptions } from '../../src/options.ts'
+
+let servers: RedisSentinel
+beforeAll(async () => {
+  servers = await startRedisSentinel()
+}, 40_000)
+afterAll(() => servers.close())
+
+function options(): RedisOptions {
+  return {
+    sentinels: [{ host: '127.0.0.1', port: 1 }, servers.sentinel.url],
+    name: servers.name,
+    backoff: { initialMs: 5, maxMs: 50 },
+    connectTimeoutMs: 15_000,
+  }
+}
+
+test('a name that the Sentinel does not know, and a Sentinel that is none', async () => {
+  const unknown = createLink(resolveOptions({ ...options(), name: 'nobody' }))
+  await expect(unknown.start(silentLogger)).rejects.toMatchObject({ code: 'ERR_AETHER_OPTIONS_INVALID' })
+  await unknown.close()
+  const none = createLink(resolveOptions({ ...options(), sentinels: [servers.master.url] }))
+  await expect(none.start(silentLogger)).rejects.toMatchObject({ code: 'ERR_AETHER_OPTIONS_INVALID' })
+  await none.close()
+  const direct = createLink(resolveOptions({ url: servers.sentinel.url }))
+  await expect(direct.start(silentLogger)).rejects.toMatchObject({ code: 'ERR_AETHER_OPTIONS_INVALID' })
+  await direct.close()
+})
+
+test('a replica is no place for tasks', async () => {
+  const link = createLink(resolveOptions({ url: servers.replica.url, connectTimeoutMs: 1_000 }))
+  await expect(link.start(silentLogger)).rejects.toMatchObject({ code: 'ERR_AETHER_CONNECT_FAILED' })
+  await link.close()
+})
+
+test('the link follows the master', { timeout: 40_000 }, async () => {
+  const client = new Redis({
+    sentinels: [{ host: '127.0.0.1', port: servers.sentinel.port }],
+    name: servers.name,
+    maxRetriesPerRequest: null,
+  })
+  client.on('error', () => {})
+  const links = [createLink(resolveOptions(options())), createLink(resolveOptions({ client }))]
+  for (const link of links) await link.start(silentLogger)
+  const heard: string[] = []
+  for (const link of links) {
+    await link.subscribe('news', (message) => heard.push(message.toString()))
+    await link.command('SET', ['key', 'value'])
+    expect(String(await link.command('GET', ['key']))).toBe('value')
+  }
+  await servers.master.kill()
+  for (const link of links) {
+    await expect.poll(() => link.state, { timeout: 15_000 }).toEqual({ status: 'ready', generation: 2 })
+    await link.command('SET', ['key', 'on the new one'])
+  }
+  expect(await servers.replica.cli('get', 'key')).toBe('on the new one')
+  await links[0]?.publish('news', Buffer.from('hi'))
+  await expect.poll(() => heard).toEqual(['hi', 'hi'])
+  for (const link of links) await link.close()
+  expect(client.listenerCount('close')).toBe(0)
+  client.disconnect()
+})
+
+test('a master that freezes is left as soon as the Sentinels say so', { timeout: 40_000 }, async () => {
+  const frozen = await startRedisSentinel()
+  const address = { sentinels: [frozen.sentinel.url], name: frozen.name }
+  // Its own watch would take much longer.
+  const link = createLink(resolveOptions({ ...options(), ...address, keepAliveMs: 60_000 }))
+  await link.start(silentLogger)
+  frozen.master.freeze()
+  await expect.poll(() => link.state, { timeout: 15_000 }).toEqual({ status: 'ready', generation: 2 })
+  await link.command('SET', ['key', 'value'])
+  expect(await frozen.replica.cli('get', 'key')).toBe('value')
+  frozen.master.thaw()
+  await link.close()
+  await frozen.close()
+})
+
+test(
+  'a master without its Sentinel works on, and is watched again when there is one',
+  { timeout: 40_000 },
+  async () => {
+    const own = await startRedisSentinel()
+    const address = { sentinels: [own.sentinel.url], name: own.name }
+    const link = createLink(resolveOptions({ ...options(), ...address, keepAliveMs: 100 }))
+    await link.start(silentLogger)
+    await own.sentinel.kill()
+    await link.command('SET', ['key', 'value'])
+    await own.sentinel.restart()
+    const watchers = async (): Promise<number> =>
+      (await own.sentinel.cli('client', 'list', 'type', 'pubsub')).split('\n').filter((line) => line !== '')
+        .length
+    await expect.poll(watchers, { timeout: 10_000 }).toBe(1)
+    expect(link.state.status).toBe('ready')
+    await link.close()
+    await expect.poll(watchers, { timeout: 10_000 }).toBe(0)
+    await own.close()
+  },
+)
+
+test('a frozen Sentinel keeps nobody from asking the next one', { timeout: 40_000 }, async () => {
+  const [own, frozen] = await Promise.all([startRedisSentinel(), startRedisSentinel()])
+  frozen.sentinel.freeze()
+  const link = createLink(
+    resolveOptions({
+      ...options(),
+      sentinels: [frozen.sentinel.url, own.sentinel.url],
+      name: own.name,
+      attemptTimeoutMs: 1_500,
+    }),
+  )
+  await link.start(silentLogger)
+  await link.command('SET', ['key', 'value'])
+  expect(await own.master.cli('get', 'key')).toBe('value')
+  await link.close()
+  await Promise.all([own.close(), frozen.close()])
+})

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Balancer, createBalancer, type HealthCheckOptions } from '../../src/index.ts'
@@ -62,6 +64,26 @@ describe('the HTTP check', () => {
     await becomes(watch(silent, 'http', { timeoutMs: 50 }), 'unhealthy')
     const endless = await serve((_, response) => void response.writeHead(200).write('and so on'))
     await becomes(watch(endless, 'http', { timeoutMs: 50 }), 'unhealthy')
+  })
+})
+
+describe('the HTTPS check', () => {
+  const pem = (name: string): string =>
+    readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8')
+
+  it('asks over TLS, and believes only certificates that it can verify', async () => {
+    const options = { key: pem('key'), cert: pem('cert') }
+    const port = await listen(createSecureServer(options, (_, response) => void response.end()))
+    const trusting = createBalancer({
+      healthCheck: { probe: { secure: true, ca: pem('cert') }, intervalMs: 20, timeoutMs: 2_000 },
+    })
+    trusting.add({ id: 'it', host: 'localhost', port })
+    trusting.start()
+    closers.push(() => trusting.close())
+    await becomes(trusting, 'healthy')
+    const strict = watch(port, { secure: true }, { timeoutMs: 2_000 })
+    await becomes(strict, 'unhealthy')
+    expect((await strict.checkHealth('it')).error).toMatch(/self-signed|does not match/)
   })
 })
 

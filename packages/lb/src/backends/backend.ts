@@ -1,0 +1,118 @@
+import { checkCount, checkFields, checkNumber, checkText, checkTexts, type Fields } from '../check-options.ts'
+import type { BreakerState } from '../health/circuit-breaker.ts'
+
+export type Health = 'unknown' | 'healthy' | 'degraded' | 'unhealthy'
+
+export interface BackendOptions {
+  /** Stable and unique: hashing goes by it. @default `host:port` */
+  readonly id?: string
+  readonly host: string
+  /** 1 to 65535. */
+  readonly port: number
+  /** Share of the traffic relative to the others. @default 1 */
+  readonly weight?: number
+  /** Requests at a time. @default 1000 */
+  readonly maxConnections?: number
+  /** Higher is preferred; lower levels take over as those above them fail. @default 0 */
+  readonly priority?: number
+  readonly zone?: string
+  /** The replica group that it counts in. */
+  readonly group?: string
+  /** What it can do, such as `quantum`: requests may require it. */
+  readonly capabilities?: readonly string[]
+  /** For its owner; the balancer only hands it on. */
+  readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+/** What `update` may change in place; host, port and id make a backend what it is. */
+export type BackendChange = Partial<Omit<BackendOptions, 'id' | 'host' | 'port'>>
+
+/** One backend as strategies, attempts and metrics see it; live, never to be changed from outside. */
+export interface Backend {
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  readonly weight: number
+  readonly maxConnections: number
+  readonly priority: number
+  readonly zone: string | undefined
+  readonly group: string | undefined
+  readonly capabilities: readonly string[]
+  readonly metadata: Readonly<Record<string, unknown>>
+  /** 32-bit hash of the id. */
+  readonly key: number
+  /** Requests under way. */
+  readonly active: number
+  /** The weight as it counts now: less while it starts slowly or is degraded. */
+  readonly effectiveWeight: number
+  readonly health: Health
+  readonly breakerState: BreakerState
+  readonly isDraining: boolean
+  /** Ejected as an outlier. */
+  readonly isEjected: boolean
+  /** Decayed peak estimate of its latency in milliseconds, with the age of its oldest request; 0 where nothing is known. */
+  expectedMs(now: number): number
+  /** The estimate of a request that would join now: latency times those under way, over the weight. */
+  expectedLoad(now: number): number
+}
+
+export type CheckedBackend = Required<Omit<BackendOptions, 'zone' | 'group'>> & {
+  readonly zone: string | undefined
+  readonly group: string | undefined
+}
+
+const keys = [
+  'id',
+  'host',
+  'port',
+  'weight',
+  'maxConnections',
+  'priority',
+  'zone',
+  'group',
+  'capabilities',
+  'metadata',
+]
+
+/** A copy with every default, or `ERR_AETHER_OPTIONS_INVALID`. */
+export function checkBackend(options: BackendOptions, path = 'backend'): CheckedBackend {
+  const fields = checkFields(options, path, keys)
+  const host = checkText(fields['host'], `${path}.host`)
+  const port = checkNumber(fields['port'], `${path}.port`, { min: 1, max: 65_535, integer: true })
+  const id = fields['id'] === undefined ? `${host}:${port}` : checkText(fields['id'], `${path}.id`)
+  return { ...defaults, ...checkChange(fields, path), id, host, port }
+}
+
+const defaults = {
+  weight: 1,
+  maxConnections: 1_000,
+  priority: 0,
+  zone: undefined,
+  group: undefined,
+  capabilities: [],
+  metadata: {},
+}
+
+export function checkUpdate(change: BackendChange, path = 'change'): Partial<CheckedBackend> {
+  return checkChange(checkFields(change, path, keys.slice(3)), path)
+}
+
+function checkChange(fields: Fields, path: string): Partial<CheckedBackend> {
+  const at = (key: string): string => `${path}.${key}`
+  const { weight, maxConnections, priority, zone, group, capabilities, metadata } = fields
+  return {
+    ...(weight !== undefined && { weight: checkNumber(weight, at('weight'), { above: true, max: 1e9 }) }),
+    ...(maxConnections !== undefined && { maxConnections: checkCount(maxConnections, at('maxConnections')) }),
+    ...(priority !== undefined && {
+      priority: checkNumber(priority, at('priority'), { min: -1_000_000, max: 1_000_000, integer: true }),
+    }),
+    ...(zone !== undefined && { zone: checkText(zone, at('zone')) }),
+    ...(group !== undefined && { group: checkText(group, at('group')) }),
+    ...(capabilities !== undefined && { capabilities: [...checkTexts(capabilities, at('capabilities'))] }),
+    ...(metadata !== undefined && { metadata: { ...checkMetadata(metadata, at('metadata')) } }),
+  }
+}
+
+function checkMetadata(value: unknown, path: string): Fields {
+  return checkFields(value, path, typeof value === 'object' && value !== null ? Object.keys(value) : [])
+}

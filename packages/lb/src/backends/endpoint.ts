@@ -1,0 +1,99 @@
+import type { CircuitBreaker, BreakerState } from '../health/circuit-breaker.ts'
+import { hashText } from '../hash/hash-text.ts'
+import type { OutlierWatch } from '../health/outlier-detector.ts'
+import { Histogram } from '../latency/histogram.ts'
+import { PeakEwma } from '../latency/peak-ewma.ts'
+import type { HeldLease } from '../requests/lease.ts'
+import type { Pool } from '../selection/pool.ts'
+import type { Backend, CheckedBackend, Health } from './backend.ts'
+
+/** Load of a backend of which nothing is known while requests are under way there: worse than any that was measured. */
+const unknownLoad = 1e9
+
+/** A backend with all that changes about it. What a pick reads stands first. */
+export class Endpoint implements Backend {
+  active = 0
+  maxConnections: number
+  /** Takes new requests: decided by the selector, for its level and zone. */
+  isEligible = false
+  isProbing = false
+  isDegraded = false
+  effectiveWeight: number
+  weight: number
+
+  readonly id: string
+  readonly key: number
+  readonly host: string
+  readonly port: number
+  priority: number
+  zone: string | undefined
+  group: string | undefined
+  capabilities: readonly string[]
+  metadata: Readonly<Record<string, unknown>>
+
+  health: Health = 'unknown'
+  isDraining = false
+  isEjected = false
+  isRemoved = false
+  /** When slow start began, in monotonic milliseconds; -1 when it is over. */
+  warmingSince = -1
+  /** Sticky sessions that lead here. */
+  sessions = 0
+  pool: Pool | undefined = undefined
+  /** What outlier detection counts. */
+  watch: OutlierWatch | undefined = undefined
+
+  readonly latency: PeakEwma
+  breaker!: CircuitBreaker
+  /** Leases in the order of their start. */
+  oldest: HeldLease | undefined = undefined
+  newest: HeldLease | undefined = undefined
+
+  total = 0
+  succeeded = 0
+  failed = 0
+  cancelled = 0
+  private measured: Histogram | undefined = undefined
+
+  constructor(options: CheckedBackend, hashKey: number, tauMs: number) {
+    this.id = options.id
+    this.key = hashText(options.id, hashKey)
+    this.host = options.host
+    this.port = options.port
+    this.weight = options.weight
+    this.effectiveWeight = options.weight
+    this.maxConnections = options.maxConnections
+    this.priority = options.priority
+    this.zone = options.zone
+    this.group = options.group
+    this.capabilities = options.capabilities
+    this.metadata = options.metadata
+    this.latency = new PeakEwma(tauMs)
+  }
+
+  get breakerState(): BreakerState {
+    return this.breaker.state
+  }
+
+  get histogram(): Histogram {
+    return (this.measured ??= new Histogram())
+  }
+
+  /** Fit for traffic as far as checks, outlier detection and breaker know. */
+  get isUp(): boolean {
+    return this.health !== 'unhealthy' && !this.isEjected && this.breaker.state !== 'open'
+  }
+
+  expectedMs(now: number): number {
+    const estimate = this.latency.read(now)
+    if (this.oldest === undefined) return estimate
+    // A stall shows before anything completes: what is still under way took at least this long.
+    const age = now - this.oldest.startedAt
+    return age > estimate ? age : estimate
+  }
+
+  expectedLoad(now: number): number {
+    if (!this.latency.hasHistory && this.active > 0) return unknownLoad * (this.active + 1)
+    return (this.expectedMs(now) * (this.active + 1)) / this.effectiveWeight
+  }
+}

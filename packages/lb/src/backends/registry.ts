@@ -1,0 +1,226 @@
+import type { Affinity } from '../affinity/affinity.ts'
+import { checkMs } from '../check-options.ts'
+import { LbError } from '../errors.ts'
+import { CircuitBreaker } from '../health/circuit-breaker.ts'
+import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
+import type { OutlierDetector } from '../health/outlier-detector.ts'
+import type { EventStream } from '../observe/events.ts'
+import type { CheckedOptions } from '../options.ts'
+import { groupStatus, guardGroup, type ReplicaStatus } from '../scaling/replica-groups.ts'
+import type { Selector } from '../selection/selector.ts'
+import { type BackendChange, type BackendOptions, checkBackend, checkUpdate, type Health } from './backend.ts'
+import { Endpoint } from './endpoint.ts'
+
+export interface RemoveOptions {
+  /** Also where its replica group would then have too few. @default false */
+  readonly force?: boolean
+}
+
+export interface DrainOptions extends RemoveOptions {
+  /** @default the balancer's `drainTimeoutMs` */
+  readonly timeoutMs?: number
+  /** Stops waiting; the backend goes on draining. */
+  readonly signal?: AbortSignal
+}
+
+export interface Drained {
+  /** Requests that still were under way when the wait ended. */
+  readonly active: number
+  /** Sticky sessions that still led there. */
+  readonly sessions: number
+}
+
+export interface RegistryParts {
+  readonly selector: Selector
+  readonly affinity: Affinity | undefined
+  readonly outliers: OutlierDetector | undefined
+  readonly events: EventStream
+  /** Backends, health or weights changed: someone who waits may have a place now. */
+  readonly onChange: () => void
+}
+
+/** How often a drain looks whether sessions have ended: nobody tells when one does. */
+const drainPollMs = 100
+
+/** The backends: who is there, and what becomes of them. */
+export class Registry {
+  list: readonly Endpoint[] = []
+  private readonly byId = new Map<string, Endpoint>()
+  private readonly checkers = new Map<Endpoint, HealthChecker>()
+  private isStarted = false
+  private readonly options: CheckedOptions
+  private readonly parts: RegistryParts
+
+  constructor(options: CheckedOptions, parts: RegistryParts) {
+    this.options = options
+    this.parts = parts
+  }
+
+  start(): void {
+    this.isStarted = true
+    for (const checker of this.checkers.values()) checker.start()
+  }
+
+  close(): void {
+    for (const endpoint of this.list) endpoint.breaker.close()
+    for (const checker of this.checkers.values()) checker.close()
+  }
+
+  get(id: string): Endpoint {
+    const endpoint = this.byId.get(id)
+    if (endpoint !== undefined) return endpoint
+    throw new LbError('ERR_AETHER_BACKEND_UNKNOWN', `there is no backend "${id.slice(0, 100)}"`, {
+      detail: { backendId: id },
+    })
+  }
+
+  has(id: string): boolean {
+    return this.byId.has(id)
+  }
+
+  add(options: BackendOptions): Endpoint {
+    const { hashKey, decayMs, breaker, healthCheck, clock, slowStart } = this.options
+    const random = this.options.random ?? Math.random
+    const endpoint = new Endpoint(checkBackend(options), hashKey, decayMs)
+    if (this.byId.has(endpoint.id))
+      throw new LbError('ERR_AETHER_BACKEND_DUPLICATE', `there is a backend "${endpoint.id}" already`, {
+        detail: { backendId: endpoint.id },
+      })
+    endpoint.breaker = new CircuitBreaker(breaker, clock, (to) => {
+      this.parts.events.emit({ type: 'breaker', backendId: endpoint.id, to })
+      this.options.logger.info('breaker', { backendId: endpoint.id, to })
+      this.changed()
+    })
+    // When everything starts at once, everyone is as cold, and holding all back would help nobody.
+    if (this.isStarted && slowStart !== undefined) endpoint.warmingSince = clock.monotonic()
+    this.byId.set(endpoint.id, endpoint)
+    this.setList([...this.list, endpoint])
+    this.parts.affinity?.add(endpoint)
+    if (healthCheck !== undefined) {
+      const onHealth = (_: Endpoint, before: Health): void => this.onHealth(endpoint, before)
+      const checker = new HealthChecker(endpoint, healthCheck, { clock, random, onHealth })
+      this.checkers.set(endpoint, checker)
+      if (this.isStarted) checker.start()
+    }
+    this.parts.events.emit({ type: 'backend-added', backendId: endpoint.id })
+    return endpoint
+  }
+
+  update(id: string, change: BackendChange): Endpoint {
+    const endpoint = this.get(id)
+    const checked = checkUpdate(change)
+    for (const [name, value] of Object.entries(checked))
+      (endpoint as unknown as Record<string, unknown>)[name] = value
+    this.parts.selector.invalidate('weights')
+    this.parts.onChange()
+    this.parts.events.emit({ type: 'backend-updated', backendId: id })
+    return endpoint
+  }
+
+  /** Gone for new requests at once; those under way end in their own time. */
+  remove(id: string, options: RemoveOptions = {}): void {
+    const endpoint = this.get(id)
+    if (options.force !== true) guardGroup(this.options.groups, this.list, endpoint)
+    endpoint.isRemoved = true
+    endpoint.isEligible = false
+    // Its requests end outside of any pool: the pool counts those of its members alone.
+    endpoint.pool = undefined
+    this.byId.delete(id)
+    this.setList(this.list.filter((each) => each !== endpoint))
+    this.checkers.get(endpoint)?.close()
+    this.checkers.delete(endpoint)
+    endpoint.breaker.close()
+    this.parts.outliers?.forget(endpoint)
+    this.parts.affinity?.remove(endpoint)
+    this.parts.events.emit({ type: 'backend-removed', backendId: id })
+  }
+
+  /** No new sessions from now on; resolves once requests and sticky sessions have ended, or the time is over. */
+  async drain(id: string, options: DrainOptions = {}): Promise<Drained> {
+    const endpoint = this.get(id)
+    const { clock, drainTimeoutMs } = this.options
+    const timeoutMs =
+      options.timeoutMs === undefined ? drainTimeoutMs : checkMs(options.timeoutMs, 'timeoutMs')
+    options.signal?.throwIfAborted()
+    if (!endpoint.isDraining) {
+      if (options.force !== true) guardGroup(this.options.groups, this.list, endpoint)
+      endpoint.isDraining = true
+      this.changed()
+      this.parts.events.emit({ type: 'draining', backendId: id })
+    }
+    const endsAt = clock.monotonic() + timeoutMs
+    while ((endpoint.active > 0 || endpoint.sessions > 0) && !endpoint.isRemoved) {
+      const leftMs = endsAt - clock.monotonic()
+      if (leftMs <= 0) break
+      await this.pause(Math.min(drainPollMs, leftMs), options.signal)
+      this.parts.affinity?.sweep(clock.monotonic())
+    }
+    const drained = { active: endpoint.active, sessions: endpoint.sessions }
+    this.parts.events.emit({ type: 'drained', backendId: id, ...drained })
+    return drained
+  }
+
+  /** Takes a draining backend back. */
+  restore(id: string): void {
+    this.get(id).isDraining = false
+    this.changed()
+  }
+
+  /** A check now; without active checks, what is known. */
+  async check(id: string): Promise<HealthStatus> {
+    const endpoint = this.get(id)
+    const checker = this.checkers.get(endpoint)
+    if (checker !== undefined) return checker.checkNow()
+    return {
+      backendId: id,
+      status: endpoint.health,
+      consecutiveFailures: 0,
+      consecutiveSuccesses: 0,
+      responseTimeMs: undefined,
+      error: undefined,
+      checkedAt: undefined,
+    }
+  }
+
+  groups(): readonly ReplicaStatus[] {
+    return groupStatus(this.options.groups, this.list)
+  }
+
+  /** Someone else changed what eligibility follows from. */
+  changed(): void {
+    this.parts.selector.invalidate()
+    this.parts.onChange()
+  }
+
+  warm(endpoint: Endpoint): void {
+    if (this.options.slowStart !== undefined) endpoint.warmingSince = this.options.clock.monotonic()
+  }
+
+  private onHealth(endpoint: Endpoint, from: Health): void {
+    if (from === 'unhealthy') this.warm(endpoint)
+    const to = endpoint.health
+    this.parts.events.emit({ type: 'health', backendId: endpoint.id, from, to })
+    this.options.logger[to === 'healthy' ? 'info' : 'warn']('health', { backendId: endpoint.id, from, to })
+    this.changed()
+  }
+
+  private setList(list: readonly Endpoint[]): void {
+    this.list = list
+    this.parts.selector.setEndpoints(list)
+    this.parts.onChange()
+  }
+
+  private pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        timer.cancel()
+        reject(signal?.reason)
+      }
+      const timer = this.options.clock.setTimer(() => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      }, delayMs)
+      signal?.addEventListener('abort', stop, { once: true })
+    })
+  }
+}

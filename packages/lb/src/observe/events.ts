@@ -1,0 +1,90 @@
+import type { Health } from '../backends/backend.ts'
+import type { BreakerState } from '../health/circuit-breaker.ts'
+
+/** What happened to the balancer and its backends; for watching only, nothing depends on it. */
+export type LbEvent =
+  | { readonly type: 'backend-added' | 'backend-removed' | 'backend-updated'; readonly backendId: string }
+  | { readonly type: 'draining'; readonly backendId: string }
+  | {
+      readonly type: 'drained'
+      readonly backendId: string
+      readonly active: number
+      readonly sessions: number
+    }
+  | { readonly type: 'health'; readonly backendId: string; readonly from: Health; readonly to: Health }
+  | { readonly type: 'breaker'; readonly backendId: string; readonly to: BreakerState }
+  | { readonly type: 'ejected'; readonly backendId: string; readonly reason: string }
+  | { readonly type: 'returned'; readonly backendId: string }
+  | { readonly type: 'panic'; readonly isPanic: boolean }
+  | { readonly type: 'flood'; readonly client: string }
+  | { readonly type: 'algorithm'; readonly name: string }
+  | { readonly type: 'resolved'; readonly name: string; readonly addresses: readonly string[] }
+  | { readonly type: 'resolve-failed'; readonly name: string; readonly error: string }
+  | { readonly type: 'scaled'; readonly from: number; readonly to: number }
+  | { readonly type: 'scale-failed'; readonly to: number; readonly error: string }
+
+/** Hands each event to everyone who iterates; one who is slow loses the oldest of what it has not read. */
+export class EventStream {
+  private readonly readers = new Set<EventReader>()
+
+  emit(event: LbEvent): void {
+    for (const reader of this.readers) reader.push(event)
+  }
+
+  open(limit: number): AsyncIterableIterator<LbEvent> {
+    const reader = new EventReader(limit, () => this.readers.delete(reader))
+    this.readers.add(reader)
+    return reader
+  }
+
+  close(): void {
+    for (const reader of this.readers) reader.end()
+  }
+}
+
+class EventReader implements AsyncIterableIterator<LbEvent> {
+  private readonly waiting: ((result: IteratorResult<LbEvent>) => void)[] = []
+  private readonly events: LbEvent[] = []
+  private isEnded = false
+  private readonly limit: number
+  private readonly onEnd: () => void
+
+  constructor(limit: number, onEnd: () => void) {
+    this.limit = limit
+    this.onEnd = onEnd
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  push(event: LbEvent): void {
+    const waiter = this.waiting.shift()
+    if (waiter !== undefined) {
+      waiter({ done: false, value: event })
+      return
+    }
+    if (this.events.length === this.limit) this.events.shift()
+    this.events.push(event)
+  }
+
+  next(): Promise<IteratorResult<LbEvent>> {
+    const event = this.events.shift()
+    if (event !== undefined) return Promise.resolve({ done: false, value: event })
+    if (this.isEnded) return Promise.resolve({ done: true, value: undefined })
+    return new Promise((resolve) => this.waiting.push(resolve))
+  }
+
+  return(): Promise<IteratorResult<LbEvent>> {
+    this.events.length = 0
+    this.end()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  /** What was not read yet still can be. */
+  end(): void {
+    this.isEnded = true
+    this.onEnd()
+    for (const waiter of this.waiting.splice(0)) waiter({ done: true, value: undefined })
+  }
+}

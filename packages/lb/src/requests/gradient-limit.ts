@@ -1,0 +1,74 @@
+import { checkCount, checkFields } from '../check-options.ts'
+import { invalidOption } from '../errors.ts'
+
+export interface ConcurrencyOptions {
+  /** @default 20 */
+  readonly min?: number
+  /** @default 200 */
+  readonly max?: number
+  /** @default `min` */
+  readonly initial?: number
+}
+
+export function checkConcurrency(
+  options: ConcurrencyOptions,
+  path = 'concurrency',
+): Required<ConcurrencyOptions> {
+  checkFields(options, path, ['min', 'max', 'initial'])
+  const min = checkCount(options.min ?? 20, `${path}.min`)
+  const max = checkCount(options.max ?? Math.max(200, min), `${path}.max`)
+  const initial = checkCount(options.initial ?? min, `${path}.initial`)
+  if (min > max || initial < min || initial > max)
+    throw invalidOption(`${path} must have min ≤ initial ≤ max, not ${min}, ${initial}, ${max}`)
+  return { min, max, initial }
+}
+
+/** Samples between two adjustments. */
+const windowSize = 20
+/** How slowly the usual latency follows: over some 600 samples. */
+const longShare = windowSize / 600
+
+/**
+ * How many requests at a time are good for the backends, found by their latency (Netflix's Gradient2): while the recent latency stays below 1.5 times the
+ * usual one the limit grows by the room for a queue of four, and shrinks as it rises above.
+ */
+export class GradientLimit {
+  current: number
+  private exact: number
+  private longMs = 0
+  private sumMs = 0
+  private samples = 0
+  private busiest = 0
+  private readonly options: Required<ConcurrencyOptions>
+
+  constructor(options: Required<ConcurrencyOptions>) {
+    this.options = options
+    this.current = options.initial
+    this.exact = options.initial
+  }
+
+  /** `active`: requests under way when this one ended. */
+  sample(latencyMs: number, active: number): void {
+    this.sumMs += latencyMs
+    this.samples++
+    if (active > this.busiest) this.busiest = active
+    if (this.samples < windowSize) return
+    const shortMs = this.sumMs / this.samples
+    const isUsed = this.busiest * 2 >= this.current
+    this.sumMs = 0
+    this.samples = 0
+    this.busiest = 0
+    this.longMs = this.longMs === 0 ? shortMs : this.longMs + (shortMs - this.longMs) * longShare
+    // After a long slow time the usual latency would excuse anything: it comes down faster than it went up.
+    if (this.longMs > shortMs * 2) this.longMs *= 0.95
+    // A limit that is not used up says nothing about how high it may be.
+    if (!isUsed || shortMs <= 0) return
+    this.adjust(Math.max(0.5, Math.min(1, (1.5 * this.longMs) / shortMs)))
+  }
+
+  private adjust(gradient: number): void {
+    const { min, max } = this.options
+    this.exact = Math.min(max, Math.max(min, 0.8 * this.exact + 0.2 * (this.exact * gradient + 4)))
+    this.current = Math.floor(this.exact)
+  }
+}

@@ -1,0 +1,47 @@
+/** Most that can be saved up from requests without retries. */
+const maxSaved = 100
+/** Retries per second that even little traffic may make. */
+const reservePerSecond = 10
+
+/**
+ * Keeps retries from turning an outage into a storm: every request pays a fifth of a retry in, ten more a second are free, and at no time are more under way
+ * than a fifth of all requests, or three. Under total failure that makes at most 1.2 R + 10/s attempts, and ten once.
+ */
+export class RetryBudget {
+  /** Retries that wait or run. */
+  active = 0
+  private saved = 0
+  private reserve = reservePerSecond
+  private refilledAt = -Infinity
+  private readonly share: number
+  private readonly minConcurrent: number
+
+  constructor(share = 0.2, minConcurrent = 3) {
+    this.share = share
+    this.minConcurrent = minConcurrent
+  }
+
+  deposit(): void {
+    this.saved = Math.min(maxSaved, this.saved + this.share)
+  }
+
+  /** Whether one more may start now; if so `end` must follow. `requests`: active and pending ones. */
+  begin(requests: number, now: number): boolean {
+    if (this.active >= Math.max(this.minConcurrent, requests * this.share)) return false
+    if (now > this.refilledAt) {
+      const elapsed = this.refilledAt === -Infinity ? 0 : now - this.refilledAt
+      this.reserve = Math.min(reservePerSecond, this.reserve + (elapsed * reservePerSecond) / 1_000)
+      this.refilledAt = now
+    }
+    // A fifth five times over is not quite one.
+    if (this.saved >= 1 - 1e-9) this.saved = Math.max(0, this.saved - 1)
+    else if (this.reserve >= 1) this.reserve -= 1
+    else return false
+    this.active++
+    return true
+  }
+
+  end(): void {
+    this.active--
+  }
+}

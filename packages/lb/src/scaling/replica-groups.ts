@@ -1,0 +1,77 @@
+import type { Endpoint } from '../backends/endpoint.ts'
+import { checkCount, checkFields } from '../check-options.ts'
+import { LbError } from '../errors.ts'
+
+export interface ReplicaGroup {
+  /** Healthy ones that must stay. @default 1 */
+  readonly minHealthy?: number
+  /** Zones that must keep a healthy one. @default 1 */
+  readonly minZones?: number
+}
+
+export interface ReplicaStatus {
+  readonly group: string
+  readonly total: number
+  readonly healthy: number
+  /** Healthy ones by zone; `''` for those without a zone. */
+  readonly zones: Readonly<Record<string, number>>
+  readonly isShort: boolean
+}
+
+export function checkGroups(
+  groups: Readonly<Record<string, ReplicaGroup>>,
+): ReadonlyMap<string, Required<ReplicaGroup>> {
+  checkFields(groups, 'groups', Object.keys(groups))
+  return new Map(
+    Object.entries(groups).map(([name, group]) => {
+      checkFields(group, `groups.${name}`, ['minHealthy', 'minZones'])
+      return [
+        name,
+        {
+          minHealthy: checkCount(group.minHealthy ?? 1, `groups.${name}.minHealthy`, 0),
+          minZones: checkCount(group.minZones ?? 1, `groups.${name}.minZones`, 0),
+        },
+      ]
+    }),
+  )
+}
+
+/** How each group stands. */
+export function groupStatus(
+  groups: ReadonlyMap<string, Required<ReplicaGroup>>,
+  endpoints: readonly Endpoint[],
+): readonly ReplicaStatus[] {
+  return [...groups].map(([group, needs]) => {
+    const members = endpoints.filter((endpoint) => endpoint.group === group)
+    const zones: Record<string, number> = {}
+    const healthy = members.filter(isHealthy)
+    for (const { zone = '' } of healthy) zones[zone] = (zones[zone] ?? 0) + 1
+    const isShort = healthy.length < needs.minHealthy || Object.keys(zones).length < needs.minZones
+    return { group, total: members.length, healthy: healthy.length, zones, isShort }
+  })
+}
+
+/** Throws `ERR_AETHER_REPLICAS_SHORT` if the group would have too few without this one. One that is down holds nothing up. */
+export function guardGroup(
+  groups: ReadonlyMap<string, Required<ReplicaGroup>>,
+  endpoints: readonly Endpoint[],
+  leaving: Endpoint,
+): void {
+  const needs = leaving.group === undefined ? undefined : groups.get(leaving.group)
+  if (needs === undefined || !isHealthy(leaving)) return
+  const rest = endpoints.filter(
+    (endpoint) => endpoint !== leaving && endpoint.group === leaving.group && isHealthy(endpoint),
+  )
+  const zones = new Set(rest.map((endpoint) => endpoint.zone ?? '')).size
+  if (rest.length >= needs.minHealthy && zones >= needs.minZones) return
+  throw new LbError(
+    'ERR_AETHER_REPLICAS_SHORT',
+    `without ${leaving.id} group ${leaving.group} would have ${rest.length} healthy in ${zones} zones, and needs ` +
+      `${needs.minHealthy} in ${needs.minZones}: add another first, or pass force`,
+    { detail: { group: leaving.group, healthy: rest.length, zones, ...needs } },
+  )
+}
+
+function isHealthy(endpoint: Endpoint): boolean {
+  return endpoint.isUp && !endpoint.isDraining && !endpoint.isRemoved
+}

@@ -1,0 +1,95 @@
+import type { Backend } from '../backends/backend.ts'
+import type { Endpoint } from '../backends/endpoint.ts'
+import { hashText } from '../hash/hash-text.ts'
+import type { Dice } from '../random.ts'
+import type { LbRequest } from '../requests/request.ts'
+import type { Picking } from '../strategies/strategy.ts'
+import type { PickTrace } from './pick-trace.ts'
+
+const none: readonly Backend[] = []
+
+/** The one `Picking` of a balancer, filled anew for each pick. */
+export class PickingState implements Picking {
+  hash = 0
+  workload = 'classical_compute'
+  poolActive = 0
+  private request: LbRequest = {}
+  private tried: readonly Backend[] = none
+  private exclude: readonly Backend[] = none
+  private required: readonly string[] | undefined = undefined
+  private perWeight = 0
+  private time = -1
+  private readonly clock: { monotonic(): number }
+  private readonly dice: Dice
+  private readonly hashKey: number
+  private readonly trace: PickTrace | undefined
+
+  constructor(
+    world: { readonly clock: { monotonic(): number }; readonly dice: Dice },
+    options: { readonly hashKey: number; readonly trace: PickTrace | undefined },
+  ) {
+    this.clock = world.clock
+    this.dice = world.dice
+    this.hashKey = options.hashKey
+    this.trace = options.trace
+  }
+
+  /** `now` where the caller has just read the clock, otherwise -1. */
+  start(request: LbRequest, tried: readonly Backend[], now: number): void {
+    this.request = request
+    this.tried = tried
+    this.exclude = request.exclude ?? none
+    this.required = request.requires
+    this.workload = request.workload ?? 'classical_compute'
+    this.perWeight = 0
+    this.time = now
+  }
+
+  /** Hashes only for strategies that ask: those that do not pay nothing. */
+  placeBy(what: 'key' | 'client' | undefined): void {
+    if (what === undefined) return
+    const { key, sessionId, clientIp } = this.request
+    const text = what === 'client' ? (clientIp ?? key ?? sessionId) : (key ?? sessionId ?? clientIp)
+    this.hash = text === undefined ? this.dice.bits() : hashText(text, this.hashKey)
+  }
+
+  random(): number {
+    return this.dice.unit()
+  }
+
+  below(count: number): number {
+    return this.dice.below(count)
+  }
+
+  now(): number {
+    if (this.time < 0) this.time = this.clock.monotonic()
+    return this.time
+  }
+
+  bound(perWeight: number): void {
+    this.perWeight = perWeight
+  }
+
+  accepts(backend: Backend): boolean {
+    // Every backend that a strategy sees is one of ours.
+    const endpoint = backend as Endpoint
+    if (!endpoint.isEligible || endpoint.active >= endpoint.maxConnections) return false
+    if (endpoint.isProbing && !endpoint.breaker.hasProbe) return false
+    if (this.tried.length > 0 && this.tried.includes(endpoint)) return false
+    if (this.perWeight > 0 && endpoint.active + 1 > Math.ceil(this.perWeight * endpoint.weight - 1e-9))
+      return false
+    return (this.required === undefined && this.exclude === none) || this.suits(endpoint)
+  }
+
+  consider(backend: Backend, score: number): void {
+    this.trace?.consider(backend, score)
+  }
+
+  private suits(endpoint: Endpoint): boolean {
+    if (this.exclude.includes(endpoint)) return false
+    if (this.required === undefined) return true
+    for (let index = 0; index < this.required.length; index++)
+      if (!endpoint.capabilities.includes(this.required[index] as string)) return false
+    return true
+  }
+}

@@ -1,0 +1,116 @@
+import { checkFields, checkNumber, show } from '../check-options.ts'
+import { LbError } from '../errors.ts'
+import { BoundedLoad } from './bounded-load.ts'
+import { IpHash } from './ip-hash.ts'
+import { LeastConnections } from './least-connections.ts'
+import { LeastLatency } from './least-latency.ts'
+import { Maglev } from './maglev.ts'
+import { QuantumAware, type QuantumAwareOptions } from './quantum-aware.ts'
+import { RandomChoice } from './random-choice.ts'
+import { Rendezvous } from './rendezvous.ts'
+import { RingHash } from './ring-hash.ts'
+import { RoundRobin } from './round-robin.ts'
+import type { Strategy } from './strategy.ts'
+import { peakEwma, twoChoices } from './two-choices.ts'
+import { WeightedRoundRobin } from './weighted-round-robin.ts'
+
+export type AlgorithmName =
+  | 'round-robin'
+  | 'weighted-round-robin'
+  | 'least-connections'
+  | 'least-latency'
+  | 'ip-hash'
+  | 'quantum-aware'
+  | 'p2c'
+  | 'peak-ewma'
+  | 'ring-hash'
+  | 'maglev'
+  | 'rendezvous'
+  | 'random'
+
+export interface AlgorithmOptions extends QuantumAwareOptions {
+  readonly name: AlgorithmName
+  /** Hashes only: no backend above this times its share of what is under way; 1.25 is usual. @default none */
+  readonly boundedLoad?: number
+  /** `ring-hash` only. @default 160 */
+  readonly points?: number
+}
+
+/** A name, a name with options, or a factory of a strategy of your own: it is called once for each priority level and zone. */
+export type Algorithm = AlgorithmName | AlgorithmOptions | (() => Strategy)
+
+type Build = (options: AlgorithmOptions) => Strategy
+
+const hashes = ['ip-hash', 'ring-hash', 'maglev', 'rendezvous']
+const terms = ['capabilityWeight', 'priorityWeight', 'loadWeight', 'latencyWeight'] as const
+
+const builders: Readonly<Record<AlgorithmName, Build>> = {
+  'round-robin': () => new RoundRobin(),
+  'weighted-round-robin': () => new WeightedRoundRobin(),
+  'least-connections': () => new LeastConnections(),
+  'least-latency': () => new LeastLatency(),
+  'ip-hash': () => new IpHash(),
+  'quantum-aware': (options) => new QuantumAware(options),
+  p2c: twoChoices,
+  'peak-ewma': peakEwma,
+  'ring-hash': (options) => new RingHash(options),
+  maglev: () => new Maglev(),
+  rendezvous: () => new Rendezvous(),
+  random: () => new RandomChoice(),
+}
+
+export const algorithmNames: readonly AlgorithmName[] = Object.keys(builders) as AlgorithmName[]
+
+/** Makes strategies of one algorithm; `ERR_AETHER_ALGORITHM_INVALID` for a name or options that do not exist. */
+export function strategyFactory(algorithm: Algorithm): () => Strategy {
+  if (typeof algorithm === 'function') return () => checkStrategy(algorithm())
+  const options = checkAlgorithm(typeof algorithm === 'string' ? { name: algorithm } : algorithm)
+  const build = builders[options.name]
+  if (options.boundedLoad === undefined) return () => build(options)
+  const factor = options.boundedLoad
+  return () => new BoundedLoad(build(options), factor)
+}
+
+function checkAlgorithm(algorithm: AlgorithmOptions): AlgorithmOptions {
+  try {
+    return checkOptions(algorithm)
+  } catch (error) {
+    if (error instanceof LbError && error.code === 'ERR_AETHER_ALGORITHM_INVALID') throw error
+    throw invalid(error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function checkOptions(algorithm: AlgorithmOptions): AlgorithmOptions {
+  const name: unknown = (algorithm as AlgorithmOptions | undefined)?.name
+  if (typeof name !== 'string' || !Object.hasOwn(builders, name))
+    throw invalid(`there is no algorithm ${show(name)}: there are ${algorithmNames.join(', ')}`)
+  const known: string[] = ['name']
+  if (hashes.includes(name)) known.push('boundedLoad')
+  if (name === 'ring-hash') known.push('points')
+  if (name === 'quantum-aware') known.push(...terms, 'workloads')
+  checkFields(algorithm, `algorithm ${name}`, known)
+  const { boundedLoad, points, workloads } = algorithm
+  if (boundedLoad !== undefined)
+    checkNumber(boundedLoad, 'algorithm.boundedLoad', { min: 1, above: true, max: 1_000 })
+  if (points !== undefined) checkNumber(points, 'algorithm.points', { min: 1, max: 100_000, integer: true })
+  if (workloads !== undefined) checkFields(workloads, 'algorithm.workloads', Object.keys(workloads))
+  const given = terms.filter((term) => algorithm[term] !== undefined)
+  for (const term of given) checkNumber(algorithm[term], `algorithm.${term}`)
+  if (given.length === terms.length && given.every((term) => algorithm[term] === 0))
+    throw invalid('the terms of quantum-aware are all 0: at least one must count')
+  return { ...algorithm }
+}
+
+function checkStrategy(strategy: Strategy): Strategy {
+  if (
+    typeof strategy?.name === 'string' &&
+    typeof strategy.update === 'function' &&
+    typeof strategy.pick === 'function'
+  )
+    return strategy
+  throw invalid('a strategy of your own must have a name, and the methods update and pick')
+}
+
+function invalid(message: string, cause?: unknown): LbError {
+  return new LbError('ERR_AETHER_ALGORITHM_INVALID', message, cause === undefined ? {} : { cause })
+}

@@ -1,0 +1,37 @@
+import type { Backend } from '../backends/backend.ts'
+import type { Picking, Strategy, StrategyView } from './strategy.ts'
+
+/**
+ * Lowest latency estimate of all, whatever is under way there. The estimate decays, so that one which was slow is tried again; all the same every request
+ * runs to the same backend until it is slow: prefer `peak-ewma`. O(n).
+ */
+export class LeastLatency implements Strategy {
+  readonly name = 'least-latency'
+  private backends: readonly Backend[] = []
+  private start = 0
+
+  update(view: StrategyView): void {
+    this.backends = view.eligible
+  }
+
+  pick(picking: Picking): Backend | undefined {
+    const { backends } = this
+    const count = backends.length
+    if (count === 0) return undefined
+    const now = picking.now()
+    this.start = this.start + 1 >= count ? 0 : this.start + 1
+    let best: Backend | undefined
+    let bestScore = Infinity
+    let index = this.start
+    for (let step = 0; step < count; step++) {
+      const backend = backends[index] as Backend
+      index = index + 1 === count ? 0 : index + 1
+      const score = backend.expectedMs(now)
+      if (score >= bestScore || !picking.accepts(backend)) continue
+      best = backend
+      bestScore = score
+    }
+    if (best !== undefined) picking.consider(best, bestScore)
+    return best
+  }
+}

@@ -1,0 +1,69 @@
+import type { Backend } from '../backends/backend.ts'
+import { hashPair } from '../hash/hash-text.ts'
+import type { Picking, Strategy, StrategyView } from './strategy.ts'
+
+export interface RingHashOptions {
+  /** Points on the ring of a backend of average weight; more are more even. @default 160 */
+  readonly points?: number
+}
+
+/** Longest ring: past it each backend gets fewer points. */
+const maxPoints = 1_048_576
+
+/**
+ * Backends stand on a ring, each at many points by its weight; a key belongs to the next point, and walks on from there while nobody accepts. Adding and
+ * removing moves only the keys of that backend. O(log n) over the points.
+ */
+export class RingHash implements Strategy {
+  readonly name = 'ring-hash'
+  readonly placesBy = 'key'
+  private readonly points: number
+  private members: readonly Backend[] = []
+  private version = -1
+  private hashes = new Uint32Array(0)
+  private owners = new Uint32Array(0)
+
+  constructor(options: RingHashOptions = {}) {
+    this.points = options.points ?? 160
+  }
+
+  update(view: StrategyView): void {
+    this.members = view.members
+    if (view.version === this.version) return
+    this.version = view.version
+    const count = view.members.length
+    const mean = view.members.reduce((sum, backend) => sum + backend.weight, 0) / Math.max(1, count)
+    const perMember = Math.max(1, Math.min(this.points, Math.floor(maxPoints / Math.max(1, count))))
+    const placed: number[] = []
+    for (let owner = 0; owner < count; owner++) {
+      const backend = view.members[owner] as Backend
+      const points = Math.max(1, Math.round((perMember * backend.weight) / mean))
+      // The hash above, the owner below: sorted as one number, which 53 bits hold.
+      for (let point = 0; point < points; point++)
+        placed.push((hashPair(backend.key, point) >>> 0) * 2_097_152 + owner)
+    }
+    const ring = Float64Array.from(placed).sort()
+    this.hashes = Uint32Array.from(ring, (each) => Math.floor(each / 2_097_152))
+    this.owners = Uint32Array.from(ring, (each) => each % 2_097_152)
+  }
+
+  pick(picking: Picking): Backend | undefined {
+    const { hashes, owners, members } = this
+    const count = hashes.length
+    if (count === 0) return undefined
+    const hash = picking.hash >>> 0
+    let low = 0
+    let high = count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((hashes[middle] as number) < hash) low = middle + 1
+      else high = middle
+    }
+    for (let step = 0; step < count; step++) {
+      const backend = members[owners[low === count ? 0 : low] as number] as Backend
+      low = low === count ? 1 : low + 1
+      if (picking.accepts(backend)) return backend
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import type { BreakerOptions } from '../../src/index.ts'
+import { fleet } from '../support/fleet.ts'
+
+const breaker: BreakerOptions = {
+  failureThreshold: 3,
+  successThreshold: 2,
+  timeoutMs: 1_000,
+  maxTimeoutMs: 4_000,
+  halfOpenMaxCalls: 2,
+}
+const open = expect.objectContaining({ code: 'ERR_AETHER_BREAKER_OPEN' }) as Error
+
+function failing(times: number, options: BreakerOptions = breaker) {
+  const made = fleet(1, { breaker: options, panicThreshold: 0 })
+  for (let index = 0; index < times; index++) made.lb.pick().done('failed')
+  return { ...made, backend: made.lb.backends[0]! }
+}
+
+describe('a circuit breaker', () => {
+  it('opens after failures in a row, not before, and lets nothing through', async () => {
+    const { lb, backend } = failing(2)
+    lb.pick().done('ok')
+    lb.pick().done('failed')
+    lb.pick().done('failed')
+    expect(backend.breakerState).toBe('closed')
+    lb.pick().done('failed')
+    expect(backend.breakerState).toBe('open')
+    expect(() => lb.pick()).toThrow(open)
+    await expect(lb.route({}, () => 1)).rejects.toThrow(open)
+  })
+
+  it('lets a few probes through after its timeout, and closes once enough passed', () => {
+    const { lb, clock, backend } = failing(3)
+    clock.advance(999)
+    expect(backend.breakerState).toBe('open')
+    clock.advance(1)
+    expect(backend.breakerState).toBe('half-open')
+    const probes = [lb.pick(), lb.pick()]
+    expect(lb.choose()).toBeUndefined()
+    probes[0]!.done('ok')
+    expect(backend.breakerState).toBe('half-open')
+    const third = lb.pick()
+    expect(lb.choose()).toBeUndefined()
+    probes[1]!.done('ok')
+    expect(backend.breakerState).toBe('closed')
+    expect(lb.choose()).toBeDefined()
+    third.done('failed')
+    expect(backend.breakerState).toBe('closed')
+  })
+
+  it('opens again at the first probe that fails, for twice as long each time, up to a limit', () => {
+    const { lb, clock, backend } = failing(3)
+    for (const expected of [1_000, 2_000, 4_000, 4_000]) {
+      clock.advance(expected - 1)
+      expect(backend.breakerState).toBe('open')
+      clock.advance(1)
+      expect(backend.breakerState).toBe('half-open')
+      lb.pick().done('failed')
+    }
+    clock.advance(4_000)
+    lb.pick().done('ok')
+    lb.pick().done('ok')
+    expect(backend.breakerState).toBe('closed')
+    for (let index = 0; index < 3; index++) lb.pick().done('failed')
+    clock.advance(1_000)
+    expect(backend.breakerState).toBe('half-open')
+  })
+
+  it('gives a probe that was given up to the next one', () => {
+    const { lb, clock, backend } = failing(3)
+    clock.advance(1_000)
+    for (let index = 0; index < 10; index++) lb.pick().done('cancelled')
+    expect(backend.breakerState).toBe('half-open')
+    expect(lb.choose()).toBeDefined()
+  })
+
+  it('does not count what began before it opened', () => {
+    const { lb, clock } = fleet(1, { breaker })
+    const old = [lb.pick(), lb.pick(), lb.pick()]
+    for (let index = 0; index < 3; index++) lb.pick().done('failed')
+    clock.advance(1_000)
+    old[0]!.done('ok')
+    old[1]!.done('ok')
+    expect(lb.backends[0]!.breakerState).toBe('half-open')
+    old[2]!.done('failed')
+    expect(lb.backends[0]!.breakerState).toBe('half-open')
+  })
+
+  it('is respected by sticky sessions', () => {
+    const { lb } = fleet(2, { breaker, affinity: { by: 'session' }, panicThreshold: 0 })
+    const first = lb.pick({ sessionId: 's' })
+    first.done('failed')
+    for (let index = 0; index < 2; index++) lb.pick({ sessionId: 's' }).done('failed')
+    expect(first.backend.breakerState).toBe('open')
+    const next = lb.pick({ sessionId: 's' })
+    expect(next.backend).not.toBe(first.backend)
+    next.done()
+  })
+
+  it('is respected in panic, so that a dead fleet is left alone', () => {
+    const { lb } = fleet(1, { breaker, panicThreshold: 1 })
+    for (let index = 0; index < 3; index++) lb.pick().done('failed')
+    expect(lb.getLoadDistribution().isPanic).toBe(true)
+    expect(() => lb.pick()).toThrow(open)
+  })
+
+  it('can be turned off', () => {
+    const { lb } = fleet(1, { breaker: false })
+    for (let index = 0; index < 100; index++) lb.pick().done('failed')
+    expect(lb.backends[0]!.breakerState).toBe('closed')
+  })
+
+  it.each([
+    { failureThreshold: 0 },
+    { successThreshold: 1.5 },
+    { timeoutMs: -1 },
+    { timeoutMs: 5_000, maxTimeoutMs: 100 },
+    { halfOpenMaxCalls: Number.NaN },
+    { threshold: 3 },
+  ])('refuses %j', (options) => {
+    expect(() => fleet(1, { breaker: options as BreakerOptions })).toThrow(
+      expect.objectContaining({ code: 'ERR_AETHER_OPTIONS_INVALID' }) as Error,
+    )
+  })
+})

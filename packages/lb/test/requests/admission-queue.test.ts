@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest'
+import type { LbRequest } from '../../src/index.ts'
+import { fleet } from '../support/fleet.ts'
+import { settle } from '../support/manual-clock.ts'
+
+const code = (name: string) => expect.objectContaining({ code: `ERR_AETHER_${name}` }) as Error
+
+/** One slot, held until told; what is routed meanwhile waits. */
+function single(options = {}) {
+  const { lb, clock } = fleet(1, options, () => ({ maxConnections: 1 }))
+  const order: string[] = []
+  const refused: Record<string, string> = {}
+  const held = lb.pick()
+  const send = (id: string, request: LbRequest = {}, serviceMs = 1): void => {
+    const routed = lb.route({ id, ...request }, async () => {
+      order.push(id)
+      await new Promise<void>((resolve) => clock.setTimer(resolve, serviceMs))
+    })
+    routed.catch((error: { code: string }) => (refused[id] = error.code))
+  }
+  return { lb, clock, order, refused, held, send }
+}
+
+describe('the queue', () => {
+  it('serves in order, the higher priority first', async () => {
+    const { order, held, send, clock } = single()
+    send('a')
+    send('b', { priority: 1 })
+    send('c')
+    send('d', { priority: 7 })
+    held.done()
+    await clock.pass(10)
+    expect(order).toEqual(['d', 'b', 'a', 'c'])
+  })
+
+  it('is bounded: the newest of the least important makes room for what is more important, otherwise the newcomer is refused', async () => {
+    const { lb, order, refused, held, send, clock } = single({ queue: { limit: 2 } })
+    send('a')
+    send('b')
+    send('c')
+    await settle()
+    expect(refused).toEqual({ c: 'ERR_AETHER_QUEUE_FULL' })
+    send('d', { priority: 3 })
+    await settle()
+    expect(refused).toEqual({ c: 'ERR_AETHER_QUEUE_FULL', b: 'ERR_AETHER_QUEUE_FULL' })
+    expect(lb.getLoadDistribution()).toMatchObject({ queued: 2, shed: 2 })
+    held.done()
+    await clock.pass(10)
+    expect(order).toEqual(['d', 'a'])
+  })
+
+  it('can be turned off', async () => {
+    const { lb } = single({ queue: { limit: 0 } })
+    await expect(lb.route({}, () => 1)).rejects.toThrow(code('QUEUE_FULL'))
+  })
+
+  it('lets nobody wait past their deadline, or after they left', async () => {
+    const { lb, refused, send, clock, held } = single()
+    const stop = new AbortController()
+    send('late', { timeoutMs: 100 })
+    send('gone', { signal: stop.signal })
+    await settle()
+    expect(lb.getLoadDistribution().queued).toBe(2)
+    stop.abort()
+    await clock.pass(110)
+    expect(refused['late']).toBe('ERR_AETHER_DEADLINE_EXCEEDED')
+    expect(lb.getLoadDistribution().queued).toBe(0)
+    held.done()
+  })
+
+  it('serves whoever fits the free slot, not only the first', async () => {
+    const { lb, clock } = fleet(2, {}, (i) => ({ maxConnections: 1, capabilities: i === 0 ? ['gpu'] : [] }))
+    const [first, second] = [lb.pick({ requires: ['gpu'] }), lb.pick()]
+    const done: string[] = []
+    const send = (id: string, request: LbRequest): void => {
+      void lb.route(request, () => done.push(id))
+    }
+    send('needs gpu', { requires: ['gpu'] })
+    send('any', {})
+    second.done()
+    await clock.pass(1)
+    expect(done).toEqual(['any'])
+    first.done()
+    await clock.pass(1)
+    expect(done).toEqual(['any', 'needs gpu'])
+  })
+
+  it('goes on when a backend is added, and when one comes back', async () => {
+    const { lb, order, send, held, clock } = single()
+    send('a')
+    await settle()
+    lb.add({ id: 'new', host: 'h', port: 2 })
+    await clock.pass(1)
+    expect(order).toEqual(['a'])
+    held.done()
+  })
+
+  it('refuses those who wait when nobody is left to serve them', async () => {
+    const { lb, refused, send, held } = single()
+    send('a')
+    await settle()
+    lb.remove('b0')
+    await settle()
+    expect(refused).toEqual({ a: 'ERR_AETHER_BACKENDS_NONE' })
+    held.done()
+  })
+})
+
+describe('CoDel', () => {
+  it('keeps waiting short when twice as much comes as can be served, and serves as much as without', async () => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    const waits: number[] = []
+    let served = 0
+    let shed = 0
+    // 10 ms each, one every 5 ms, for 20 s.
+    for (let index = 0; index < 4_000; index++) {
+      const sentAt = clock.time
+      lb.route({}, async () => {
+        waits.push(clock.time - sentAt)
+        await new Promise<void>((resolve) => clock.setTimer(resolve, 10))
+        served++
+      }).catch(() => shed++)
+      await clock.pass(5)
+    }
+    await clock.pass(1_000)
+    const late = waits.slice(-500).toSorted((a, b) => a - b)
+    // Without control the last ones would wait 10 s.
+    expect(late[Math.floor(late.length * 0.95)]).toBeLessThanOrEqual(30)
+    expect(served).toBeGreaterThan(1_900)
+    expect(shed).toBeGreaterThan(1_500)
+    expect(served + shed).toBe(4_000)
+  })
+
+  it('lets a burst wait that ends in time', async () => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    let served = 0
+    for (let index = 0; index < 20; index++)
+      void lb.route({}, async () => {
+        await new Promise<void>((resolve) => clock.setTimer(resolve, 4))
+        served++
+      })
+    await clock.pass(100)
+    expect(served).toBe(20)
+  })
+})
+
+describe('adaptive concurrency', () => {
+  it('finds what a backend can do, and comes down when it slows', async () => {
+    const { lb, clock } = fleet(1, { concurrency: { min: 5, max: 100, initial: 20 }, queue: { limit: 0 } })
+    let slow = 1
+    let active = 0
+    const limits: number[] = []
+    for (let index = 0; index < 6_000; index++) {
+      for (let each = 0; each < 3; each++)
+        lb.route({}, async () => {
+          active++
+          // Up to 30 at a time it takes 20 ms; beyond that it soon takes much longer.
+          const ms = 20 * slow * Math.max(1, active / 30) ** 3
+          await new Promise<void>((resolve) => clock.setTimer(resolve, ms))
+          active--
+        }).catch(() => {})
+      await clock.pass(1)
+      limits.push(lb.getLoadDistribution().concurrencyLimit!)
+      if (index === 3_000) slow = 5
+    }
+    expect(limits[2_900]).toBeGreaterThan(25)
+    expect(limits[2_900]).toBeLessThan(75)
+    expect(Math.min(...limits.slice(3_000))).toBeLessThan(limits[2_900]! * 0.75)
+    expect(Math.min(...limits)).toBeGreaterThanOrEqual(5)
+  })
+
+  it('holds everyone beyond the limit back', () => {
+    const { lb } = fleet(1, { concurrency: { min: 2, max: 4 } })
+    const leases = [lb.pick(), lb.pick()]
+    expect(() => lb.pick()).toThrow(code('QUEUE_FULL'))
+    for (const lease of leases) lease.done()
+  })
+})

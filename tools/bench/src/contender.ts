@@ -37,6 +37,13 @@ export interface TaskOutput {
   readonly length: number
 }
 
+/** Steps within one process, which nothing travels for. */
+export interface StepClient {
+  /** Does it `count` times, one after another; how many were done as they should. */
+  run(count: number): number | Promise<number>
+  close(): Promise<void>
+}
+
 export interface Contender {
   readonly name: string
   /** The server it talks to, started by the harness. */
@@ -47,6 +54,7 @@ export interface Contender {
   rpc?(url: string): Promise<RpcClient>
   /** `concurrency`: how many tasks the worker takes at a time. `seat` tells the two processes of one pair apart. */
   tasks?(url: string, seat: 'client' | 'worker', concurrency: number): Promise<TaskClient>
+  steps?(): Promise<StepClient>
   /** Opens idle connections; returns how to close them. */
   idle?(url: string, count: number): Promise<() => Promise<void>>
 }

@@ -86,7 +86,8 @@ async function measure(
   const latencies = results.at(-1)?.latenciesUs?.toSorted((a, b) => a - b)
   if (latencies !== undefined)
     return { seconds, cpuUs, value: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }
-  return { seconds, cpuUs, value: (round.count * scenario.multiple) / seconds, p99: undefined }
+  const perSecond = (round.count * scenario.multiple) / seconds
+  return { seconds, cpuUs, value: scenario.better === 'more' ? perSecond : 1e9 / perSecond, p99: undefined }
 }
 
 function packageVersions(names: readonly string[]): Record<string, string> {

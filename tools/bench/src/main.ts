@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { balancerScenarios } from './balancer/scenarios.ts'
 import { idleScenario, runIdle } from './idle.ts'
 import { recoverScenario, runRecover } from './recover/recover.ts'
 import { type Report, render } from './report.ts'
@@ -15,7 +16,7 @@ interface Flags {
   readonly profile?: string
 }
 
-const all: readonly Scenario[] = [...scenarios, recoverScenario, idleScenario]
+const all: readonly Scenario[] = [...scenarios, ...balancerScenarios, recoverScenario, idleScenario]
 
 function positive(value: string): number {
   const number = Number(value)
@@ -37,7 +38,7 @@ async function run(scenario: Scenario, flags: Flags): Promise<Report> {
 }
 
 async function main(name: string, flags: Flags): Promise<void> {
-  const wanted = name === 'all' ? all : all.filter((scenario) => scenario.name === name)
+  const wanted = all.filter((scenario) => name === 'all' || `${scenario.name}-`.startsWith(`${name}-`))
   if (wanted.length === 0) {
     process.stderr.write(`no scenario '${name}': ${all.map((scenario) => scenario.name).join(', ')}, all\n`)
     process.exitCode = 2
@@ -57,7 +58,10 @@ await new Command('bench')
   .description(
     'Measures a scenario against its peers, interleaved, each participant in a process of its own.',
   )
-  .argument('<scenario>', `${all.map((scenario) => scenario.name).join(', ')} or all`)
+  .argument(
+    '<scenario>',
+    `${all.map((scenario) => scenario.name).join(', ')}, the start of several (lb-pick), or all`,
+  )
   .option('--json <file>', 'write the report there')
   .option('--rounds <n>', 'measured rounds', positive, 5)
   .option('--round-ms <ms>', 'length of a round', positive, 1000)

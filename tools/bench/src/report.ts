@@ -43,7 +43,7 @@ export function reportOf(
     unit: scenario.unit,
     ...main,
     ...(hasP99
-      ? { p99: compare({ ...scenario, seed: undefined }, measures, (measure) => measure.p99 as number) }
+      ? { p99: compare({ better: scenario.better }, measures, (measure) => measure.p99 as number) }
       : {}),
     bars: Object.fromEntries(bars),
     cpuUs: Object.fromEntries(cpuUs),
@@ -57,7 +57,7 @@ export function reportOf(
   }
 }
 
-type Comparable = { readonly better: Scenario['better']; readonly seed?: number | undefined }
+type Comparable = Pick<Scenario, 'better' | 'limits'> & { readonly seed?: number | undefined }
 
 function compare(
   scenario: Comparable,
@@ -70,8 +70,8 @@ function compare(
   const ours = summaries.get('ours') as Summary
   summaries.delete('ours')
   const peers: Record<string, Summary> = Object.fromEntries(summaries)
-  if (scenario.seed !== undefined)
-    peers['seed'] = { median: scenario.seed, min: scenario.seed, max: scenario.seed }
+  for (const [name, value] of Object.entries(scenario.limits ?? {})) peers[name] = fixed(value)
+  if (scenario.seed !== undefined) peers['seed'] = fixed(scenario.seed)
   const ratioTo = (peer: Summary): number =>
     round(scenario.better === 'more' ? ours.median / peer.median : peer.median / ours.median)
   return {
@@ -80,6 +80,8 @@ function compare(
     ratio: Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, ratioTo(peer)])),
   }
 }
+
+const fixed = (value: number): Summary => ({ median: value, min: value, max: value })
 
 function rounded({ median, min, max }: Summary): Summary {
   return { median: round(median), min: round(min), max: round(max) }

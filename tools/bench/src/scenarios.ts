@@ -10,13 +10,15 @@ export interface Scenario {
   readonly name: string
   readonly what: string
   readonly unit: string
-  /** Whether more (throughput) or less (time, memory) is better. */
+  /** Whether more (throughput) or less (time, memory) is better; `less` without latencies is nanoseconds of each. */
   readonly better: 'more' | 'less'
   /** As the report calls them; `ours` comes first by itself. */
   readonly peers: readonly string[]
   /** Which contenders those names stand for. @default { ours: 'aether' }, and each peer for itself */
   readonly contenders?: Readonly<Record<string, string>>
-  /** The least ratio asked for, by peer; ratio > 1 means ours is better. */
+  /** Fixed values to beat, in the unit; the report has them beside the peers. */
+  readonly limits?: Readonly<Record<string, number>>
+  /** The least ratio asked for, by peer or limit; ratio > 1 means ours is better. */
   readonly bars: Readonly<Record<string, number>>
   /** The seed's own published figure in the same unit. */
   readonly seed?: number

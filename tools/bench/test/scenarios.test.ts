@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
+import { balancerScenarios } from '../src/balancer/scenarios.ts'
 import { loadContender } from '../src/contenders/index.ts'
 import { recoverScenario } from '../src/recover/recover.ts'
 import { contenderOf, scenarios } from '../src/scenarios.ts'
 
-const pairs = [...scenarios, recoverScenario].flatMap((scenario) =>
+const all = [...scenarios, ...balancerScenarios, recoverScenario]
+const pairs = all.flatMap((scenario) =>
   ['ours', ...scenario.peers].map((name) => ({ scenario, name, title: `${name} in ${scenario.name}` })),
 )
 
@@ -19,6 +21,7 @@ it.each(pairs)('has a contender behind $title, which can take its roles', async 
     performer: 'tasks',
     worker: 'tasks',
     idler: 'idle',
+    stepper: 'steps',
   } as const
   for (const { role } of scenario.roles) expect(contender[kinds[role]]).toBeTypeOf('function')
 })
@@ -27,7 +30,10 @@ it('refuses a name that nobody has', async () => {
   await expect(loadContender('nobody')).rejects.toThrow('unknown contender nobody')
 })
 
-it('asks for a ratio only of peers that take part', () => {
-  for (const { name, bars, peers } of scenarios)
-    expect([name, peers]).toEqual([name, expect.arrayContaining(Object.keys(bars))])
+it('asks for a ratio only of peers and limits that take part', () => {
+  for (const { name, bars, peers, limits = {} } of all)
+    expect([name, [...peers, ...Object.keys(limits)]]).toEqual([
+      name,
+      expect.arrayContaining(Object.keys(bars)),
+    ])
 })

@@ -1,3 +1,4 @@
+import { picked, sizes } from '../balancer/scenarios.ts'
 import type { Contender } from '../contender.ts'
 
 /** Each contender loads its client only in the processes that need it. */
@@ -15,6 +16,20 @@ const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   'moleculer-redis': async () => (await import('./moleculer.ts')).moleculerRedis,
   'moleculer-mqtt': async () => (await import('./moleculer.ts')).moleculerMqtt,
   'moleculer-mqtt-qos1': async () => (await import('./moleculer.ts')).moleculerMqttQos1,
+  'lb-route': async () => (await import('./lb.ts')).lbRoute,
+  opossum: async () => (await import('./opossum.ts')).opossum,
+  ...Object.fromEntries(sizes.flatMap(ofSize)),
+}
+
+/** Those that choose among so many backends. */
+function ofSize(size: number): readonly (readonly [string, () => Promise<Contender>])[] {
+  return [
+    [`balanced-pool-${size}`, async () => (await import('./undici.ts')).balancedPool(size)],
+    ...picked.map(
+      ({ algorithm }) =>
+        [`lb-${algorithm}-${size}`, async () => (await import('./lb.ts')).lbPick(algorithm, size)] as const,
+    ),
+  ]
 }
 
 export async function loadContender(name: string): Promise<Contender> {

@@ -2,6 +2,7 @@ import type { RoleFactory, RoleName } from './role.ts'
 import { idler } from './idle.ts'
 import { publisher, subscriber } from './pubsub.ts'
 import { requester, responder } from './rpc.ts'
+import { stepper } from './steps.ts'
 import { performer, worker } from './tasks.ts'
 
 export const roles: Readonly<Record<RoleName, RoleFactory>> = {
@@ -12,4 +13,5 @@ export const roles: Readonly<Record<RoleName, RoleFactory>> = {
   performer,
   worker,
   idler,
+  stepper,
 }

@@ -17,6 +17,7 @@ export type RoleName =
   | 'performer'
   | 'worker'
   | 'idler'
+  | 'stepper'
 
 export interface Round {
   readonly count: number
@@ -43,7 +44,7 @@ export interface Role {
 export type RoleFactory = (contender: Contender, spec: RoleSpec) => Promise<Role>
 
 /** The adapter of a class that this contender must have. */
-export function adapter<K extends 'pubsub' | 'rpc' | 'tasks' | 'idle'>(
+export function adapter<K extends 'pubsub' | 'rpc' | 'tasks' | 'idle' | 'steps'>(
   contender: Contender,
   kind: K,
 ): NonNullable<Contender[K]> {

@@ -28,7 +28,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages that nothing may be installed for: neither dependencies nor peers. */
-export const withoutDependencies: readonly string[] = ['@aether/wire', '@aether/engine', '@aether/lb']
+export const withoutDependencies: readonly string[] = ['@aether/wire', '@aether/engine']
 
 /** State machines: not even a module of Node, so that a simulation needs no sockets and no clock. */
 export const pure: readonly string[] = ['@aether/engine']

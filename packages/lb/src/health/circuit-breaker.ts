@@ -13,7 +13,7 @@ export interface BreakerOptions {
   readonly timeoutMs?: number
   /** Longest that it stays open. @default 600_000 */
   readonly maxTimeoutMs?: number
-  /** Probes at a time while half-open. @default 3 */
+  /** Probes at a time while half-open; those that take longer than `timeoutMs` are waited for no longer. @default 3 */
   readonly halfOpenMaxCalls?: number
 }
 
@@ -45,18 +45,20 @@ export function checkBreaker(options: BreakerOptions, path = 'breaker'): Require
 
 /**
  * Stops traffic to a backend that keeps failing, lets a few probes through after a while, and goes back to normal once they pass. Each state has a
- * generation: what was begun in one counts in no other.
+ * generation: what was begun in one state counts in no other.
  */
 export class CircuitBreaker {
   state: BreakerState = 'closed'
-  /** Rises with each change of state. */
+  /** Rises with each change of state, and when probes are waited for no longer. */
   generation = 0
   /** Whether probes are let through, and one more may start. */
   get hasProbe(): boolean {
     return this.probes < this.options.halfOpenMaxCalls
   }
 
-  /** Calls under way that began in the half-open state. */
+  /** The generation in which the present state began. */
+  private since = 0
+  /** Probes under way that are waited for. */
   private probes = 0
   private failures = 0
   private successes = 0
@@ -74,14 +76,14 @@ export class CircuitBreaker {
   }
 
   begin(): number {
-    if (this.state === 'half-open') this.probes++
+    if (this.state === 'half-open') this.beginProbe()
     return this.generation
   }
 
   /** `undefined` says nothing of the backend: the caller gave up. */
   end(generation: number, ok: boolean | undefined): void {
-    if (generation !== this.generation) return
-    if (this.state === 'half-open') this.endProbe(ok)
+    if (generation < this.since) return
+    if (this.state === 'half-open') this.endProbe(generation, ok)
     else if (ok === true) this.failures = 0
     else if (ok === false && ++this.failures >= this.options.failureThreshold && this.state === 'closed')
       this.open()
@@ -93,8 +95,22 @@ export class CircuitBreaker {
     this.timer?.cancel()
   }
 
-  private endProbe(ok: boolean | undefined): void {
-    this.probes--
+  private beginProbe(): void {
+    this.probes++
+    if (this.hasProbe || this.isClosed) return
+    // Probes that never end must not keep it half-open for ever: after a while others may start. The late ones still count when they end.
+    this.timer = this.clock.setTimer(() => {
+      this.generation++
+      this.probes = 0
+      this.onChange(this.state)
+    }, this.options.timeoutMs)
+  }
+
+  private endProbe(generation: number, ok: boolean | undefined): void {
+    if (generation === this.generation) {
+      this.probes--
+      this.timer?.cancel()
+    }
     if (ok === undefined) return
     if (!ok) {
       this.reopenings++
@@ -118,7 +134,7 @@ export class CircuitBreaker {
   private change(state: BreakerState): void {
     this.timer?.cancel()
     this.state = state
-    this.generation++
+    this.since = ++this.generation
     this.probes = 0
     this.failures = 0
     this.successes = 0

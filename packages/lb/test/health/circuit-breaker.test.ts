@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { BreakerOptions } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
+import { settle } from '../support/manual-clock.ts'
 
 const breaker: BreakerOptions = {
   failureThreshold: 3,
@@ -73,6 +74,60 @@ describe('a circuit breaker', () => {
     for (let index = 0; index < 10; index++) lb.pick().done('cancelled')
     expect(backend.breakerState).toBe('half-open')
     expect(lb.choose()).toBeDefined()
+  })
+
+  it('lets others try when its probes never end, and counts the late ones all the same', async () => {
+    const { lb, clock, backend } = failing(3)
+    clock.advance(1_000)
+    const stuck = [lb.pick(), lb.pick()]
+    const waiting = lb.route({}, () => 'through')
+    clock.advance(999)
+    expect(lb.choose()).toBeUndefined()
+    clock.advance(1)
+    await settle()
+    expect((await waiting).value).toBe('through')
+    expect(backend.breakerState).toBe('half-open')
+    const next = [lb.pick(), lb.pick()]
+    expect(lb.choose()).toBeUndefined()
+    stuck[0]!.done('cancelled')
+    expect(lb.choose()).toBeUndefined()
+    stuck[1]!.done('ok')
+    expect(backend.breakerState).toBe('closed')
+    for (const lease of next) lease.done('failed')
+    expect(backend.breakerState).toBe('closed')
+    await lb.close()
+    expect(clock.pending).toBe(0)
+  })
+
+  it('opens at once when a probe fails that it had given up', () => {
+    const { lb, clock, backend } = failing(3)
+    clock.advance(1_000)
+    const stuck = [lb.pick(), lb.pick()]
+    clock.advance(1_000)
+    stuck[0]!.done('failed')
+    expect(backend.breakerState).toBe('open')
+    stuck[1]!.done('ok')
+    clock.advance(2_000)
+    expect(backend.breakerState).toBe('half-open')
+    lb.pick().done('ok')
+    expect(backend.breakerState).toBe('half-open')
+  })
+
+  it('takes no time for its probes that they had while one was free', () => {
+    const { lb, clock } = failing(3)
+    clock.advance(1_000)
+    const first = lb.pick()
+    clock.advance(900)
+    const second = lb.pick()
+    clock.advance(900)
+    expect(lb.choose()).toBeUndefined()
+    second.done('cancelled')
+    lb.pick()
+    clock.advance(900)
+    expect(lb.choose()).toBeUndefined()
+    clock.advance(100)
+    expect(lb.choose()).toBeDefined()
+    first.done('cancelled')
   })
 
   it('does not count what began before it opened', () => {

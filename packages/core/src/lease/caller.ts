@@ -302,7 +302,7 @@ export class Caller {
     if (hold.status !== 'held' && hold.status !== 'running') return
     const { relay, settings, timers } = this.#context
     const graceMs = Math.max(hold.leaseMs / 3, settings.retryMs)
-    const isCutOff = relay.state.status !== 'ready'
+    const isCutOff = relay.isCutOff ?? relay.state.status !== 'ready'
     if (isCutOff || wasCutOff || lateMs > graceMs) {
       // This process itself stood still, or was cut off: what the worker says has still to be heard, and it says it more and more rarely.
       const waitMs = wasCutOff && !isCutOff ? Math.max(graceMs, settings.retryMs * 8) : graceMs

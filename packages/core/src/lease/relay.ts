@@ -104,6 +104,8 @@ export interface Relay<C extends RelayCapabilities = RelayCapabilities> {
   readonly capabilities: C
   readonly state: TransportState
   states(options?: WaitOptions): AsyncIterable<TransportState>
+  /** Whether nothing reaches the inbox now. Absent: whenever the state is not `ready`. */
+  readonly isCutOff?: boolean
   /** Connects, with its inbox and `everyone` subscribed; resolves when ready. */
   start(host: RelayHost, options?: WaitOptions): Promise<void>
   /** Address of this instance, unlike any other in the union; valid once started. */

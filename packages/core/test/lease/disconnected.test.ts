@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import { AetherError } from '../../src/errors.ts'
 import { completeOf, outcomeOf, party, taskOf } from '../support/lease-party.ts'
 
 describe('a caller without a connection', () => {
@@ -35,6 +36,23 @@ describe('a caller without a connection', () => {
     worker.kill()
     await clock.advance(10_000)
     caller.relay.reconnect()
+    await clock.advance(5_000)
+    expect(other.deliveries.map(({ attempt }) => attempt)).toEqual([2])
+    await close()
+  })
+
+  test('judges leases where its inbox is reached, though its relay is not ready', async () => {
+    const { clock, member, close } = party()
+    const caller = await member('caller')
+    const [worker, other] = [await member('worker'), await member('other')]
+    await worker.consume({ leaseMs: 3_000, credit: 1 })
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(10)
+    await other.consume({ leaseMs: 3_000 })
+    const error = new AetherError('ERR_AETHER_TRANSPORT_LOST', 'of another connection')
+    caller.relay.state = { status: 'reconnecting', attempt: 1, error }
+    caller.relay.isCutOff = false
+    worker.kill()
     await clock.advance(5_000)
     expect(other.deliveries.map(({ attempt }) => attempt)).toEqual([2])
     await close()

@@ -96,6 +96,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   readonly capabilities = { groups: true, maxPayloadBytes: 1_000_000 } as const
   readonly inbox: string
   state: TransportState = { status: 'idle' }
+  isCutOff?: boolean
   status: 'dead' | 'frozen' | 'live' = 'live'
   readonly #hub: LossyHub
   readonly #routes = routeCache()
@@ -126,9 +127,13 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
     this.#leave()
   }
 
+  get #isDeaf(): boolean {
+    return this.isCutOff ?? this.state.status !== 'ready'
+  }
+
   receive(deliver: () => void): void {
     if (this.status === 'frozen') this.#backlog.push(deliver)
-    else if (this.status === 'live' && this.state.status === 'ready') deliver()
+    else if (this.status === 'live' && !this.#isDeaf) deliver()
   }
 
   async *states(): AsyncIterable<TransportState> {
@@ -161,7 +166,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   }
 
   async send(task: TaskMessage, offer: Offer): Promise<SendOutcome> {
-    if (this.state.status === 'reconnecting')
+    if (this.#isDeaf && this.state.status === 'reconnecting')
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     const bytes = encodeEnvelope(taskToParcel(task, offer))
     this.#checkSize(bytes)
@@ -193,7 +198,7 @@ export class HubRelay implements Relay<{ readonly groups: true; readonly maxPayl
   async signal(to: string, signal: Signal): Promise<void> {
     const bytes = encodeEnvelope(signalToParcel(signal))
     this.#checkSize(bytes)
-    if (this.state.status !== 'ready') throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
+    if (this.#isDeaf) throw new AetherError('ERR_AETHER_TRANSPORT_LOST', 'cut')
     for (const relay of this.#hub.relays) {
       if (to !== everyone && relay.inbox !== to) continue
       const deliver = (): void => relay.host?.onSignal(signalFromParcel(decodeEnvelope(bytes), this.#routes))

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TaskMessage, Transport } from '@aether/core'
@@ -8,6 +6,7 @@ import { type MosquittoServer, startMosquitto } from '@aether/services'
 import { until } from '@aether/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { mqtt, type MqttOptions } from '../src/index.ts'
+import { startBrokerGate } from './support/broker-gate.ts'
 import { recordingLogger } from './support/recording-logger.ts'
 
 const users = { worker: 'w', guest: 'g', mute: 'm' }
@@ -51,42 +50,6 @@ async function started(
     logger,
   })
   return transport
-}
-
-interface Gate {
-  readonly url: string
-  say(bytes: Buffer): void
-  close(): Promise<void>
-}
-
-/** Stands before a real broker and can say something in its name. */
-async function startGate(port: number): Promise<Gate> {
-  const clients = new Set<Socket>()
-  const gate = createServer((client) => {
-    const broker = connect(port, '127.0.0.1')
-    clients.add(client)
-    for (const [one, other] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      one.on('error', () => other.destroy())
-      one.on('close', () => other.destroy())
-      one.pipe(other)
-    }
-  })
-  gate.listen(0, '127.0.0.1')
-  await once(gate, 'listening')
-  return {
-    url: `mqtt://127.0.0.1:${(gate.address() as AddressInfo).port}`,
-    say(bytes) {
-      for (const client of clients) client.write(bytes)
-    },
-    async close() {
-      for (const client of clients) client.destroy()
-      gate.close()
-      await once(gate, 'close')
-    },
-  }
 }
 
 function task(job: string): TaskMessage {
@@ -137,7 +100,7 @@ describe('what the broker refuses', () => {
   })
 
   it('is another client of the same name: told, the first one ends and does not come back to end the second', async () => {
-    const gate = await startGate(server.port)
+    const gate = await startBrokerGate(server.port)
     const first = await started('worker', { url: gate.url })
     const states: string[] = []
     const following = (async () => {

@@ -1,5 +1,5 @@
 import { isVersionRefusal, closedError, isFinal, timeoutError } from '../errors.ts'
-import { type AetherError, createStateMachine, type TransportState, type WaitOptions } from '@aether/core'
+import type { AetherError, TransportState, WaitOptions } from '@aether/core'
 import type { IPublishPacket } from 'mqtt'
 import type { MqttSettings } from '../options.ts'
 import { Connection, type Session, type Will } from './connection.ts'
@@ -9,6 +9,10 @@ import { Subscriptions, type Subscription, type SubscriptionOptions } from './su
 export interface LinkOptions {
   readonly settings: MqttSettings
   readonly clientId: string
+  /** A further name, for when the broker gives this one to another client; without, the link fails then. */
+  readonly nextClientId?: () => string
+  /** Each change of the link's state, as it happens. */
+  readonly onState: (state: TransportState) => void
   /** The connection stands and its subscriptions with it; called before the state says so. */
   readonly onReady?: (session: Session) => void
   /** A message that is for no subscription of this link, or that one of them did not take. */
@@ -22,11 +26,12 @@ const manyShortOnes = 5
 /** One connection to the broker that is made again whenever it ends: the only state machine that does so. */
 export class MqttLink {
   readonly #options: LinkOptions
-  readonly #states = createStateMachine()
+  #state: TransportState = { status: 'idle' }
   readonly #outbox: Outbox
   readonly #subscriptions: Subscriptions
   #connection: Connection | undefined
   #session: Session | undefined
+  #clientId: string
   #version: 4 | 5
   #will: Will | undefined
   #generation = 0
@@ -44,8 +49,9 @@ export class MqttLink {
   #closing: Promise<void> | undefined
 
   constructor(options: LinkOptions) {
-    const { settings } = options
+    const { settings, clientId } = options
     this.#options = options
+    this.#clientId = clientId
     this.#version = settings.protocolVersion ?? 5
     this.#outbox = new Outbox(settings)
     this.#subscriptions = new Subscriptions({
@@ -55,7 +61,7 @@ export class MqttLink {
   }
 
   get state(): TransportState {
-    return this.#states.state
+    return this.#state
   }
 
   /** Of the connection that is there, or was last. */
@@ -68,15 +74,11 @@ export class MqttLink {
     return this.#outbox.maxPacketBytes
   }
 
-  states(options?: WaitOptions): AsyncIterable<TransportState> {
-    return this.#states.changes(options)
-  }
-
   /** Resolves when ready; rejects and stays `failed` where that cannot be within `connectTimeoutMs`. */
   start(will?: Will): Promise<void> {
     const { connectTimeoutMs } = this.#options.settings
     this.#will = will
-    this.#states.set({ status: 'starting' })
+    this.#set({ status: 'starting' })
     return new Promise((resolve, reject) => {
       this.#starting = { resolve, reject }
       this.#startTimer = setTimeout(() => {
@@ -108,17 +110,23 @@ export class MqttLink {
   }
 
   get #isOver(): boolean {
-    const { status } = this.#states.state
+    const { status } = this.#state
     return status === 'closing' || status === 'closed' || status === 'failed'
   }
 
   #overError(): AetherError {
-    const { state } = this.#states
+    const state = this.#state
     return state.status === 'failed' ? state.error : closedError()
   }
 
+  #set(state: TransportState): void {
+    this.#state = state
+    this.#options.onState(state)
+  }
+
   #connect(): void {
-    const { settings, clientId } = this.#options
+    const { settings } = this.#options
+    const clientId = this.#clientId
     const target = settings.targets[this.#targetIndex % settings.targets.length]!
     const options = { settings, target, version: this.#version, clientId, will: this.#will }
     const connection: Connection = new Connection(options, {
@@ -145,7 +153,7 @@ export class MqttLink {
     this.#outbox.opened(connection, session)
     this.#options.onReady?.(session)
     clearTimeout(this.#startTimer)
-    this.#states.set({ status: 'ready', generation: this.#generation })
+    this.#set({ status: 'ready', generation: this.#generation })
     this.#starting?.resolve()
     this.#starting = undefined
   }
@@ -160,11 +168,13 @@ export class MqttLink {
     if (this.#mayFallBack(error)) return this.#connect()
     // Others of the list may take us, so the last of them decides.
     const isLast = (this.#targetIndex + 1) % this.#options.settings.targets.length === 0
+    const { nextClientId } = this.#options
     const isTakenOver = error.detail['reasonCode'] === 0x8e
-    if (isTakenOver || (this.#generation === 0 && isLast && isFinal(error))) return this.#fail(error)
+    if (isTakenOver && nextClientId) this.#clientId = nextClientId()
+    else if (isTakenOver || (this.#generation === 0 && isLast && isFinal(error))) return this.#fail(error)
     this.#targetIndex += 1
     this.#count(error)
-    if (this.#generation > 0) this.#states.set({ status: 'reconnecting', attempt: this.#attempt, error })
+    if (this.#generation > 0) this.#set({ status: 'reconnecting', attempt: this.#attempt, error })
     const { initialMs, maxMs } = this.#options.settings.backoff
     const ceiling = Math.min(maxMs, initialMs * 2 ** Math.min(this.#attempt - 1, 30))
     this.#timer = setTimeout(() => this.#connect(), Math.random() * ceiling)
@@ -172,7 +182,7 @@ export class MqttLink {
 
   /** A connection that ends as soon as it is made gives no new start: two clients of one name would take it from each other without end. */
   #count(error: AetherError): void {
-    const { settings, onWarning, clientId } = this.#options
+    const { settings, onWarning } = this.#options
     if (this.#readyAt !== undefined) {
       const isShort = performance.now() - this.#readyAt < settings.backoff.maxMs
       this.#readyAt = undefined
@@ -184,7 +194,7 @@ export class MqttLink {
           'the broker ends connections as soon as they are made: has another client this client id?',
           {
             error,
-            clientId,
+            clientId: this.#clientId,
           },
         )
     }
@@ -201,7 +211,7 @@ export class MqttLink {
   #fail(error: AetherError): void {
     if (this.#isOver) return
     this.#stop()
-    this.#states.set({ status: 'failed', error })
+    this.#set({ status: 'failed', error })
     void this.#connection?.end(false)
     this.#connection = undefined
     this.#refuse(error)
@@ -220,19 +230,19 @@ export class MqttLink {
   }
 
   async #close(last: () => Promise<unknown>, { signal }: WaitOptions): Promise<void> {
-    const { status } = this.#states.state
+    const { status } = this.#state
     if (status === 'failed') return
     this.#stop()
     const isReady = status === 'ready'
     const goodbye = isReady && signal?.aborted !== true ? this.#lastWords(last) : undefined
-    this.#states.set({ status: 'closing' })
+    this.#set({ status: 'closing' })
     if (goodbye) await within(this.#options.settings.closeTimeoutMs, signal, goodbye)
     const connection = this.#connection
     this.#connection = undefined
     const isSaid = isReady && this.#outbox.size === 0
     this.#refuse(closedError())
     await connection?.end(isSaid)
-    this.#states.set({ status: 'closed' })
+    this.#set({ status: 'closed' })
   }
 
   async #lastWords(last: () => Promise<unknown>): Promise<void> {

@@ -27,9 +27,10 @@ import type { MqttRelayCapabilities } from '../capabilities.ts'
 import { closedError, noMatchingSubscribers } from '../errors.ts'
 import { InteropTopics } from '../interop/interop-topics.ts'
 import type { Session } from '../link/connection.ts'
-import { type LinkOptions, MqttLink } from '../link/mqtt-link.ts'
+import { MqttLink } from '../link/mqtt-link.ts'
 import type { MqttSettings } from '../options.ts'
 import { EventTopics } from './event-topics.ts'
+import { LinkStates } from './link-states.ts'
 import { asBuffer, isFrame, toPayload } from './payload.ts'
 import { PresenceBoard, willOf } from './presence-board.ts'
 import { eventOptions, offerOptions } from './publish-options.ts'
@@ -57,6 +58,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
   readonly capabilities: MqttRelayCapabilities
   readonly inbox: string
   readonly #settings: MqttSettings
+  readonly #states = new LinkStates()
   readonly #link: MqttLink
   readonly #workLinks: WorkLinks
   readonly #routes: RouteCache = routeCache()
@@ -70,18 +72,30 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     this.#settings = settings
     this.inbox = clientId
     this.capabilities = { groups: true, maxPayloadBytes }
-    const options: LinkOptions = {
+    const options = {
       settings,
       clientId,
       onIgnored: this.#onIgnored,
-      onWarning: (message, fields) => this.#parts?.host.logger.warn(message, fields),
+      onWarning: (message: string, fields: object) => this.#parts?.host.logger.warn(message, fields),
     }
-    this.#link = new MqttLink({ ...options, onReady: (session) => this.#onReady(session) })
-    this.#workLinks = new WorkLinks(this.#link, options)
+    const states = this.#states
+    this.#link = new MqttLink({
+      ...options,
+      onReady: (session) => this.#onReady(session),
+      onState: (state) => states.setMain(state),
+    })
+    this.#workLinks = new WorkLinks(this.#link, {
+      ...options,
+      onState: (link, state) => states.setOther(link, state),
+    })
   }
 
   get state(): TransportState {
-    return this.#link.state
+    return this.#states.state
+  }
+
+  get isCutOff(): boolean {
+    return this.#states.isCutOff
   }
 
   /** Messages that were none of ours, or could not be read. */
@@ -90,7 +104,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
   }
 
   states(options?: WaitOptions): AsyncIterable<TransportState> {
-    return this.#link.states(options)
+    return this.#states.changes(options)
   }
 
   async start(host: RelayHost, options: WaitOptions = {}): Promise<void> {
@@ -212,7 +226,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     return {
       close: async () => {
         await listener.close()
-        if (this.state.status === 'ready') await board.write()
+        if (!this.isCutOff) await board.write()
       },
     }
   }
@@ -265,7 +279,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
 
   #onReady(session: Session): void {
     const { host, board } = this.#open()
-    if (session.version === 4 && this.state.status === 'starting') {
+    if (session.version === 4 && this.#link.state.status === 'starting') {
       host.logger.warn(
         'the broker is spoken to in MQTT 3.1.1: it does not tell that nobody is subscribed, and messages do not expire',
         {},

@@ -27,13 +27,14 @@ export const systemClock: Clock = {
 
 /** Holds a clock that runs backwards (a mock, a virtual machine that was moved) at the latest time it has shown. */
 export function steady(clock: Clock): Clock {
-  let latest = -Infinity
+  // A variable of a closure would be made an object at each reading, and a pick that reads the time must allocate nothing.
+  const latest = Float64Array.of(-Infinity)
   return {
     now: () => clock.now(),
     monotonic() {
       const reading = clock.monotonic()
-      if (reading > latest) latest = reading
-      return latest
+      if (reading > (latest[0] as number)) latest[0] = reading
+      return latest[0] as number
     },
     setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
   }

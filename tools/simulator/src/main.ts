@@ -1,26 +1,38 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import type { AlgorithmName } from '@aether/lb'
-import { plotTails } from './plot.ts'
-import { scenarios } from './scenario.ts'
-import { quantile, simulate } from './simulate.ts'
+import { type CommandLine, readCommandLine } from './command-line.ts'
+import { plot } from './plot.ts'
+import { runScenario } from './run-scenario.ts'
+import { scenarios } from './scenarios/index.ts'
+import { replaceSection, section, table } from './table.ts'
 
-const algorithms: readonly AlgorithmName[] = ['round-robin', 'least-connections', 'p2c', 'peak-ewma']
+const line = readCommandLine(
+  process.argv.slice(2),
+  scenarios.map(({ name }) => name),
+)
+if ('exitCode' in line) {
+  process.exitCode = line.exitCode
+  ;(line.exitCode === 0 ? process.stdout : process.stderr).write(line.output)
+} else await simulate(line)
 
-/** Prints the table of tails, and writes a plot a scenario into the folder given (`plots` here by default). */
-const folder = process.argv[2] ?? join(import.meta.dirname, '..', 'plots')
-mkdirSync(folder, { recursive: true })
-for (const scenario of scenarios) {
-  const results = algorithms.map((algorithm) => simulate(scenario, { algorithm }))
-  process.stdout.write(`${scenario.title}\n`)
-  for (const { algorithm, latencies } of results) {
-    const figures = [0.5, 0.99, 0.999].map((q) => quantile(latencies, q).toFixed(0).padStart(8))
-    process.stdout.write(
-      `  ${algorithm.padEnd(18)} p50 ${figures[0]}  p99 ${figures[1]}  p99.9 ${figures[2]} ms\n`,
+async function simulate({ scenarios: names, seed, runs, out, readme, json }: CommandLine): Promise<void> {
+  mkdirSync(out, { recursive: true })
+  const figures: Record<string, unknown> = {}
+  for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
+    const results = await runScenario(scenario, { seed, runs })
+    const file = join(out, `${scenario.name}.svg`)
+    const lines = [...results].map(([variant, [first]]) => [variant, first?.line ?? []] as const)
+    writeFileSync(file, plot(scenario, new Map(lines)))
+    if (readme !== undefined)
+      writeFileSync(
+        readme,
+        replaceSection(readFileSync(readme, 'utf8'), scenario.name, section(scenario, results)),
+      )
+    figures[scenario.name] = Object.fromEntries(
+      [...results].map(([variant, measured]) => [variant, measured.map((each) => each.figures)]),
     )
+    if (!json) process.stdout.write(`${scenario.title}\n${table(results)}\n${file}\n\n`)
   }
-  const file = join(folder, `${scenario.name}.svg`)
-  writeFileSync(file, plotTails(scenario.title, results))
-  process.stdout.write(`  ${file}\n`)
+  if (json) process.stdout.write(`${JSON.stringify({ seed, runs, figures })}\n`)
 }

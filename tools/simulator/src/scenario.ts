@@ -1,42 +1,27 @@
-/** One world to compare algorithms in. */
+/** What one variant of a scenario gave under one seed. */
+export interface Measured {
+  /** By name, with its unit. */
+  readonly figures: Readonly<Record<string, number>>
+  /** For the plot. */
+  readonly line: readonly (readonly [x: number, y: number])[]
+}
+
+/** `nines`: a quantile as the number of its nines, from the median's 0.3 to 4 for p99.99. */
+export type AxisKind = 'nines' | 'linear' | 'logarithmic'
+
+export interface Axis {
+  readonly name: string
+  readonly kind: AxisKind
+}
+
+/** One world in which variants of the balancer are compared; the same seed makes the same arrivals and service times for each of them. */
 export interface Scenario {
   readonly name: string
   readonly title: string
-  /** Load as a part of what all backends together could serve if all were as quick as the first one is meant to be. */
-  readonly utilisation: number
-  /** How many times longer each backend takes than the mean; its length is the number of backends. */
-  readonly slowness: readonly number[]
-  /** One backend stops for this long, now and then. */
-  readonly stall: { readonly everyMs: number; readonly lengthMs: number } | undefined
+  /** What it shows; held by a test. */
+  readonly claim: string
+  readonly variants: readonly string[]
+  readonly x: Axis
+  readonly y: Axis
+  run(variant: string, seed: number): Promise<Measured>
 }
-
-export const backendCount = 10
-export const slotsEach = 8
-export const meanServiceMs = 10
-
-const equal = new Array<number>(backendCount).fill(1)
-
-/** The three of `docs`: all equal, one five times slower, one that stalls for two seconds. */
-export const scenarios: readonly Scenario[] = [
-  {
-    name: 'homogeneous',
-    title: '10 equal backends, load 0.8',
-    utilisation: 0.8,
-    slowness: equal,
-    stall: undefined,
-  },
-  {
-    name: 'one-slow',
-    title: '10 backends, one 5 times slower, load 0.6',
-    utilisation: 0.6,
-    slowness: [5, ...equal.slice(1)],
-    stall: undefined,
-  },
-  {
-    name: 'one-stalls',
-    title: '10 backends, one stops for 2 s every 20 s, load 0.6',
-    utilisation: 0.6,
-    slowness: equal,
-    stall: { everyMs: 20_000, lengthMs: 2_000 },
-  },
-]

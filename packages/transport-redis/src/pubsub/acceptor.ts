@@ -12,9 +12,10 @@ import {
 import { asError } from '../errors.ts'
 import { CallerBook, type LastWord } from './caller-book.ts'
 import { PubSubDelivery, type DeliveryHost } from './delivery.ts'
+import { tooMany } from './ends.ts'
 import { writeEvent } from './event-frame.ts'
 import { Kind, writeError } from './frames.ts'
-import type { Opening } from './hello-frame.ts'
+import { maxEntries, type Opening } from './hello-frame.ts'
 import { LocalConsumer, LocalPool } from './local-consumer.ts'
 import type { Batch, Outbox } from './outbox.ts'
 import type { PubSubSettings } from './settings.ts'
@@ -70,6 +71,7 @@ export class Acceptor implements DeliveryHost {
   }
 
   open(route: Route, options: ConsumeOptions, handler: (delivery: Delivery) => void): LocalConsumer {
+    if (this.#consumers.size >= maxEntries) throw tooMany('subscriptions', maxEntries)
     this.#lastConsumer += 1
     const pool = options.pool === undefined ? undefined : this.#poolOf(options.pool)
     const consumer = new LocalConsumer(this.#lastConsumer, { route, options, pool, handler })

@@ -75,6 +75,14 @@ export function queueFull(what: string, limit: number): AetherError {
   })
 }
 
+/** What one instance may have of something that the others have to know. */
+export function tooMany(what: string, limit: number): AetherError {
+  return new AetherError('ERR_AETHER_QUEUE_FULL', `${limit} ${what} are too many for one instance`, {
+    retryable: true,
+    detail: { limit },
+  })
+}
+
 export function unknownTask(tid: string): AetherError {
   return new AetherError('ERR_AETHER_TASK_UNKNOWN', `task ${tid} is not open: nobody has it, or it is over`, {
     detail: { tid },

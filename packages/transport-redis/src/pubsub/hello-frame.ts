@@ -38,8 +38,8 @@ export interface Hello {
   readonly interests: readonly Interest[]
 }
 
-/** More than anyone has; what claims more is foreign. */
-const maxEntries = 65_536
+/** Subscriptions, or interests, of one instance in one union; what claims more is foreign. */
+export const maxEntries = 4_096
 
 export function writeHello(writer: FrameWriter, hello: Hello): void {
   const start = writer.begin(Kind.hello)

@@ -8,6 +8,8 @@ export class Lane {
   readonly page: RoutePage
   readonly workgroup: string
   seats: readonly Seat[] = []
+  /** Tasks that have not ended, wherever they are: while there are any it is kept. */
+  holds = 0
   #next = 0
   #queue: Hold[] = []
   #head = 0

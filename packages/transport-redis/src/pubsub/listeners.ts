@@ -1,6 +1,7 @@
 import { type AetherEvent, type EventFilter, type Listener, matchesFilter } from '@aether/core'
 import type { Subscription } from '../link/redis-link.ts'
-import type { Interest } from './hello-frame.ts'
+import { tooMany } from './ends.ts'
+import { type Interest, maxEntries } from './hello-frame.ts'
 
 interface Entry {
   readonly filter: EventFilter
@@ -49,6 +50,7 @@ export class Listeners {
       subscription: undefined,
       isClosed: false,
     }
+    if (this.#entries.size >= maxEntries) throw tooMany('listeners', maxEntries)
     this.#entries.add(entry)
     try {
       entry.subscription = await this.#host.subscribe(entry.interest, (message, channel) =>

@@ -21,7 +21,7 @@ export class Hold implements Passenger {
   readonly open: OpenTask
   readonly lane: Lane
   readonly isNamed: boolean
-  status: HoldStatus = 'waiting'
+  #status: HoldStatus = 'waiting'
   isQueued = false
   attempt = 1
   failures = 0
@@ -35,6 +35,16 @@ export class Hold implements Passenger {
     this.open = open
     this.lane = lane
     this.isNamed = isNamed
+    lane.holds += 1
+  }
+
+  get status(): HoldStatus {
+    return this.#status
+  }
+
+  set status(status: HoldStatus) {
+    if (status === 'ended' && this.#status !== 'ended') this.lane.holds -= 1
+    this.#status = status
   }
 
   /** The last attempt that a worker has seen, as far as is known; 0: none. */

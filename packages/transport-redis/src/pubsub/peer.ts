@@ -16,7 +16,7 @@ export class Seat {
   readonly context: string
   readonly workgroup: string
   readonly #credit: number
-  readonly #pool: SharedCredit | undefined
+  readonly pool: SharedCredit | undefined
   #used = 0
   /** It said that it has no room, though it should: other callers have filled it. */
   isFull = false
@@ -29,22 +29,22 @@ export class Seat {
     this.context = opening.context
     this.workgroup = opening.workgroup
     this.#credit = opening.credit
-    this.#pool = pool
+    this.pool = pool
   }
 
   get hasRoom(): boolean {
     if (this.isFull || this.peer.isAway || this.#used >= this.#credit) return false
-    return this.#pool === undefined || this.#pool.used < this.#pool.credit
+    return this.pool === undefined || this.pool.used < this.pool.credit
   }
 
   take(): void {
     this.#used += 1
-    if (this.#pool !== undefined) this.#pool.used += 1
+    if (this.pool !== undefined) this.pool.used += 1
   }
 
   giveBack(): void {
     this.#used -= 1
-    if (this.#pool !== undefined) this.#pool.used -= 1
+    if (this.pool !== undefined) this.pool.used -= 1
     this.isFull = false
   }
 }
@@ -87,7 +87,20 @@ export class Peer {
       )
     const member = { version: hello.version, seats, interests: hello.interests }
     this.members.set(hello.union, member)
+    this.#forgetPools()
     return member
+  }
+
+  get poolCount(): number {
+    return this.#pools.size
+  }
+
+  /** Those of which nobody has a part. */
+  #forgetPools(): void {
+    if (this.#pools.size === 0) return
+    const kept = new Set<SharedCredit | undefined>()
+    for (const { seats } of this.members.values()) for (const { pool } of seats.values()) kept.add(pool)
+    for (const [id, pool] of this.#pools) if (pool.used === 0 && !kept.has(pool)) this.#pools.delete(id)
   }
 
   #poolOf({ pool, poolCredit }: Opening): SharedCredit | undefined {

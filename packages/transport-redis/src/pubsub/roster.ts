@@ -1,5 +1,5 @@
 import { checkRoute, type Route, routeKey } from '@aether/core'
-import type { Hello } from './hello-frame.ts'
+import { type Hello, maxEntries } from './hello-frame.ts'
 import { Lane, type RoutePage } from './lane.ts'
 import { type Member, Peer, type Seat } from './peer.ts'
 
@@ -7,6 +7,8 @@ const maxPages = 4_096
 /** More instances than one Redis serves; whoever comes after them is not seen. */
 const maxPeers = 10_000
 const maxRetired = 10_000
+/** Subscriptions and interests of all instances in all unions; whoever says more is not seen. */
+const maxKnown = 64 * maxEntries
 
 /** Who is there, in one union: every instance that consumes or listens, this one too. */
 export class UnionRoster {
@@ -50,7 +52,10 @@ export class UnionRoster {
       const member = members.get(this.union)
       if (member !== undefined) addMember(page, member, groups)
     }
-    for (const lane of page.lanes.values()) lane.seats = groups.get(lane.workgroup) ?? []
+    for (const lane of page.lanes.values()) {
+      lane.seats = groups.get(lane.workgroup) ?? []
+      if (lane.seats.length === 0 && lane.holds === 0) page.lanes.delete(lane.workgroup)
+    }
     for (const [workgroup, seats] of groups) this.lane(page, workgroup).seats = seats
   }
 
@@ -89,8 +94,18 @@ function addMember(page: RoutePage, member: Member, groups: Map<string, Seat[]>)
     if (fits(interest.job, job) && fits(interest.task, task)) page.isHeard = true
 }
 
+function entriesOf(member: Member | undefined): number {
+  return member === undefined ? 0 : member.seats.size + member.interests.length
+}
+
 function fits(wanted: string, actual: string): boolean {
   return wanted === '+' || wanted === actual
+}
+
+export interface RosterOptions {
+  readonly channelOf: (id: string) => string
+  /** What it says of itself was not taken: there are too many others. */
+  readonly onRefused: (id: string) => void
 }
 
 /** All instances that this one knows of, over all its unions. */
@@ -100,10 +115,12 @@ export class Roster {
   /** How far calls were counted of those who are gone: who was only silent knows it still. */
   readonly #retired = new Map<string, number>()
   #leastCall = 0
-  readonly #channelOf: (id: string) => string
+  readonly #options: RosterOptions
+  /** Subscriptions and interests of all of them. */
+  #known = 0
 
-  constructor(channelOf: (id: string) => string) {
-    this.#channelOf = channelOf
+  constructor(options: RosterOptions) {
+    this.#options = options
   }
 
   /** Knows a union from now on. */
@@ -113,34 +130,45 @@ export class Roster {
     return roster
   }
 
-  /** Takes a hello; tells whether it changes anything. */
-  enlist(id: string, hello: Hello): Peer | undefined {
+  /** Takes a hello; tells whose it is, where it is somebody to know of. */
+  enlist(id: string, hello: Hello, { isOwn = false }: { readonly isOwn?: boolean } = {}): Peer | undefined {
     const union = this.unions.get(hello.union)
     if (union === undefined) return undefined
     const isSilent = hello.openings.length === 0 && hello.interests.length === 0
     const known = this.peers.get(id)
-    if (known === undefined && (isSilent || this.peers.size >= maxPeers)) return undefined
+    if (known === undefined && isSilent) return undefined
+    const before = known?.members.get(hello.union)
+    if (before !== undefined && before.version >= hello.version) return known
+    const more = hello.openings.length + hello.interests.length - entriesOf(before)
+    if (!isOwn && !this.#hasRoom(known, more)) {
+      this.#options.onRefused(id)
+      return known
+    }
     const peer = known ?? this.#welcome(id)
     this.peers.set(id, peer)
-    const before = peer.members.get(hello.union)
-    if (before === undefined || before.version < hello.version) {
-      if (isSilent) peer.members.delete(hello.union)
-      else peer.enlist(hello)
-      union.changed()
-    }
+    this.#known += more
+    if (isSilent) peer.members.delete(hello.union)
+    else peer.enlist(hello)
+    union.changed()
     return peer
   }
 
   /** It left a union, or is gone for good where none is named. */
   dismiss(peer: Peer, union?: string): void {
     for (const name of union === undefined ? [...peer.members.keys()] : [union]) {
+      this.#known -= entriesOf(peer.members.get(name))
       if (peer.members.delete(name)) this.unions.get(name)?.changed()
     }
     if (peer.members.size === 0 && peer.calls.size === 0 && this.peers.delete(peer.id)) this.#retire(peer)
   }
 
+  #hasRoom(known: Peer | undefined, more: number): boolean {
+    if (known === undefined && this.peers.size >= maxPeers) return false
+    return more <= 0 || this.#known + more <= maxKnown
+  }
+
   #welcome(id: string): Peer {
-    const peer = new Peer(id, this.#channelOf(id))
+    const peer = new Peer(id, this.#options.channelOf(id))
     peer.lastCall = this.#retired.get(id) ?? this.#leastCall
     this.#retired.delete(id)
     return peer

@@ -1,7 +1,7 @@
 import type { Logger, Timer } from '@aether/core'
 import type { RedisLink } from '../link/redis-link.ts'
 import type { Channels } from './channels.ts'
-import { queueFull } from './ends.ts'
+import { tooMany } from './ends.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { Kind } from './frames.ts'
 import { type Hello, type Interest, type Opening, writeHello } from './hello-frame.ts'
@@ -50,10 +50,14 @@ export class Unions {
   #beat: Timer | undefined
   #beatAtMs = 0
   #isClosed = false
+  #hasRefused = false
 
   constructor(host: UnionsHost) {
     this.#host = host
-    this.roster = new Roster(host.channels.instance)
+    this.roster = new Roster({
+      channelOf: host.channels.instance,
+      onRefused: (id) => this.#refused(id),
+    })
     this.#rolls = new RollCalls(host.settings.clock, host.settings.queryMs)
     this.#beatAtMs = host.settings.clock.monotonic()
     this.#setBeat()
@@ -70,8 +74,7 @@ export class Unions {
     if (known !== undefined) return known
     const there = this.roster.unions.get(union)
     if (there !== undefined) return Promise.resolve(there)
-    if (this.roster.unions.size >= maxUnions)
-      return Promise.reject(queueFull('are too many unions for one instance', maxUnions))
+    if (this.roster.unions.size >= maxUnions) return Promise.reject(tooMany('unions', maxUnions))
     const joining = this.#join(union).finally(() => this.#joining.delete(union))
     this.#joining.set(union, joining)
     return joining
@@ -212,12 +215,20 @@ export class Unions {
   /** This instance works for itself too. */
   #enlistSelf(union: string): void {
     this.#version += 1
-    const peer = this.roster.enlist(this.#host.id, this.#hello(union, 0))
+    const peer = this.roster.enlist(this.#host.id, this.#hello(union, 0), { isOwn: true })
     if (peer !== undefined) {
       peer.epoch = this.#epoch
       this.#heard(peer)
     }
     this.#host.onChange()
+  }
+
+  #refused(instance: string): void {
+    if (this.#hasRefused) return
+    this.#hasRefused = true
+    this.#host.logger.warn('there are more workers than can be known of: some get no tasks from here', {
+      instance,
+    })
   }
 
   #heard(peer: Peer): void {

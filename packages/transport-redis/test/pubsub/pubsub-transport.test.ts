@@ -45,6 +45,22 @@ describe('who is there', () => {
     await caller.transport.send(taskOf({ waitForWorkers: false }))
   })
 
+  it('is bounded: one instance consumes and listens so often, and no more', async () => {
+    const worker = await party()
+    const limit = { code: 'ERR_AETHER_QUEUE_FULL', detail: { limit: 4_096 } }
+    const options = { workgroup: 'workers', credit: 1, leaseMs: 1_000 }
+    const consume = (): Promise<unknown> => worker.transport.consume(route, options, () => undefined)
+    await Promise.all(Array.from({ length: 4_096 }, consume))
+    await expect(consume()).rejects.toMatchObject(limit)
+    // All that it says of itself is understood elsewhere.
+    const caller = await party()
+    await caller.transport.send(taskOf({ waitForWorkers: false }))
+    expect(caller.transport.foreignMessages).toBe(0)
+    const listen = (): Promise<unknown> => caller.transport.listen({ job: 'j' }, () => undefined)
+    await Promise.all(Array.from({ length: 4_096 }, listen))
+    await expect(listen()).rejects.toMatchObject(limit)
+  })
+
   it('is asked again in a Cluster, whose nodes pass messages on at their own pace', async () => {
     hub.isCluster = true
     const caller = await party()

@@ -166,6 +166,12 @@ export function pendingError(maxPending: number): AetherError {
   return new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true, detail: { maxPending } })
 }
 
+/** What one instance may have of something that the others have to know. */
+export function tooManyError(what: string, limit: number): AetherError {
+  const message = `${limit} ${what} are too many for one instance`
+  return new AetherError('ERR_AETHER_QUEUE_FULL', message, { retryable: true, detail: { limit } })
+}
+
 /** Without a limit the broker has not said one, only ended the connection over it. */
 export function tooLargeError(bytes: number, maxBytes?: number): AetherError {
   const why =

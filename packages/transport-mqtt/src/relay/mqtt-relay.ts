@@ -174,7 +174,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     await this.#started
     await interop?.serve(route)
     const consumer = await work.join(route, workgroup, handler)
-    const leave = board.serve(route, workgroup)
+    const leave = await this.#serve(board, consumer, { route, workgroup })
     const written = board.write()
     // Callers that speak 3.1.1 believe nobody is here until they have read it; to those over MQTT 5 the worker is of use without.
     await (this.#isNew ? written.catch(() => undefined) : written)
@@ -184,6 +184,19 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
         board.write().catch(() => undefined)
         await consumer.close()
       },
+    }
+  }
+
+  async #serve(
+    board: PresenceBoard,
+    consumer: Consumer,
+    { route, workgroup }: { readonly route: Route; readonly workgroup: string },
+  ): Promise<() => void> {
+    try {
+      return board.serve(route, workgroup)
+    } catch (error) {
+      await consumer.close()
+      throw error
     }
   }
 

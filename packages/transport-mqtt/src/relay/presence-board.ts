@@ -9,6 +9,8 @@ import {
   routeKey,
 } from '@aether/core'
 
+import { tooManyError } from '../errors.ts'
+
 /** A worker that a client announced. */
 interface Announced {
   /** Key of the route of its task. */
@@ -50,6 +52,8 @@ export interface PresenceBoardOptions {
 
 /** Of others; further ones are not read. */
 const maxPeers = 10_000
+/** Of each list of a page; what claims more is none of ours. */
+const maxEntries = 4_096
 /** After a reconnection, how long a client may take to show itself again. */
 const graceMs = 5_000
 const encoder = new TextEncoder()
@@ -96,8 +100,9 @@ export class PresenceBoard {
     return false
   }
 
-  /** This instance consumes; the answer takes it back. */
+  /** This instance consumes; the answer takes it back. Throws `ERR_AETHER_QUEUE_FULL` past what a page holds. */
   serve(route: Route, workgroup: string): () => void {
+    if (this.#serves.size >= maxEntries) throw tooManyError('subscriptions', maxEntries)
     const served = { route: routeKey(route), workgroup }
     this.#serves.add(served)
     this.#options.onServed(route, workgroup)
@@ -169,8 +174,10 @@ export class PresenceBoard {
   async #write(): Promise<void> {
     if (this.#isClosed) return
     const { client, host } = this.#options
-    const workers = [...this.#workers.values()]
-    const listens = this.#listens()
+    // Of more workers than that the last ones are not seen to die; whoever listens for so much listens for everything.
+    const workers = [...this.#workers.values()].slice(0, maxEntries)
+    const filters = this.#listens()
+    const listens = filters.length > maxEntries ? [{}] : filters
     const serves = [...this.#serves]
     const isEmpty = workers.length + listens.length + serves.length === 0
     if (isEmpty && !this.#hasPage) return
@@ -216,6 +223,8 @@ function readPage(payload: Uint8Array, union: string): Omit<Peer, 'generation'> 
   const { workers = [], serves = [], listens = [] } = page
   if (!Array.isArray(workers) || !Array.isArray(serves) || !Array.isArray(listens))
     throw new TypeError('workers, serves and listens are lists')
+  if (Math.max(workers.length, serves.length, listens.length) > maxEntries)
+    throw new TypeError(`a page of presence holds at most ${maxEntries} of each`)
   const isWorker = (one: unknown): one is Announced =>
     isRecord(one) &&
     ['route', 'tid', 'client', 'host'].every((name) => typeof one[name] === 'string') &&

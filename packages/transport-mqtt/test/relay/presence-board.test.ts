@@ -62,6 +62,40 @@ function page(parts: object): Buffer {
 
 const worker = { route: 'u/j/t/x', tid: 'w2', client: 'other', host: 'h' }
 
+describe('the entries of a page', () => {
+  it('are bounded: what claims more is none of ours', () => {
+    const { board: mine, ignored, served } = board()
+    const serves = Array.from({ length: 4_097 }, (_, n) => ({ route: 'u/j/t/x', workgroup: `group-${n}` }))
+    mine.hear('foreign', page({ serves }))
+    expect(served).toEqual([])
+    expect(ignored).toHaveLength(1)
+    mine.hear('other', page({ serves: serves.slice(1) }))
+    expect(mine.isServed(route, 'group-4096')).toBe(true)
+    expect(ignored).toHaveLength(1)
+  })
+
+  it('are never more than others read', async () => {
+    const listens = Array.from({ length: 4_097 }, (_, n) => ({ tid: `${n}` }))
+    const { board: mine, pages } = board(listens)
+    for (let n = 0; n < 4_097; n++) mine.announced({ ...online, tid: `worker-${n}` })
+    const leave = mine.serve(route, 'workers')
+    for (let n = 1; n < 4_096; n++) mine.serve(route, 'workers')
+    expect(() => mine.serve(route, 'workers')).toThrow(
+      expect.objectContaining({ code: 'ERR_AETHER_QUEUE_FULL', detail: { limit: 4_096 } }),
+    )
+    leave()
+    mine.serve(route, 'workers')
+    await mine.write()
+    expect(pages[0]?.['workers']).toHaveLength(4_096)
+    expect(pages[0]?.['serves']).toHaveLength(4_096)
+    expect(pages[0]?.['listens']).toEqual([{}])
+    const { board: other, ignored } = board()
+    other.hear('me too', Buffer.from(JSON.stringify(pages[0])))
+    expect(ignored).toEqual([])
+    expect(other.isHeard(status)).toBe(true)
+  })
+})
+
 describe('the page of this instance', () => {
   it('tells its workers, what it serves and what it listens for, once a turn', async () => {
     const listens = [{ action: 'status' as const }]

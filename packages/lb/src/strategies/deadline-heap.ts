@@ -1,104 +1,77 @@
 import type { Backend } from '../backends/backend.ts'
+import { IndexHeap } from './index-heap.ts'
 import type { Picking } from './strategy.ts'
+import type { Turns } from './turns.ts'
 
 /**
  * Earliest deadline first: the k-th turn of a backend falls due at k / weight, so in each unit of this time everyone has as many turns as it weighs.
- * The turns are counted, not summed up as fractions, so that they stay exact. A pick is O(log n) and allocates nothing.
+ * The turns are counted, not summed up as fractions, so that they stay exact. A pick is O(log n), and as much again for each backend that it passes over.
  */
-export class DeadlineHeap {
+export class DeadlineHeap implements Turns {
   private readonly backends: readonly Backend[]
+  /** Relative to the mean: in one unit of time there are as many turns as backends. */
+  private readonly weights: Float64Array
   /** Turns had, relative to `origin`. */
   private readonly turns: Float64Array
   private readonly origin: Float64Array
-  private readonly deadlines: Float64Array
-  private readonly heap: Int32Array
+  private readonly heap: IndexHeap
   /** Taken off the heap because they did not accept, for the length of one pick. */
   private readonly aside: Int32Array
-  private size: number
   private time = 0
 
-  constructor(backends: readonly Backend[], previous: DeadlineHeap | undefined) {
+  constructor(backends: readonly Backend[], ahead: ReadonlyMap<Backend, number>) {
     const count = backends.length
+    const mean = backends.reduce((sum, backend) => sum + backend.effectiveWeight, 0) / count
     this.backends = backends
+    this.weights = Float64Array.from(backends, (backend) => backend.effectiveWeight / mean)
     this.turns = new Float64Array(count)
     this.origin = new Float64Array(count)
-    this.deadlines = new Float64Array(count)
-    this.heap = new Int32Array(count)
+    this.heap = new IndexHeap(count)
     this.aside = new Int32Array(count)
-    this.size = 0
-    this.time = previous?.time ?? 0
-    const due = previous?.dueTimes()
     for (let index = 0; index < count; index++) {
-      const backend = backends[index] as Backend
-      const known = due?.get(backend)
-      // A newcomer has its first turn in its due time, not at once: a hundred of them would all come first.
-      this.origin[index] = known === undefined ? this.time : known - 1 / backend.effectiveWeight
-      this.deadlines[index] = known ?? this.time + 1 / backend.effectiveWeight
-      this.push(index)
+      const left = ahead.get(backends[index] as Backend) ?? 1
+      const weight = this.weights[index] as number
+      this.origin[index] = (left - 1) / weight
+      this.heap.due[index] = left / weight
+      this.heap.push(index)
     }
   }
 
   pick(picking: Picking): Backend | undefined {
+    const { heap, backends, aside } = this
     let refused = 0
     let found = -1
-    while (this.size > 0) {
-      const index = this.pop()
-      if (picking.accepts(this.backends[index] as Backend)) {
-        found = index
-        break
-      }
-      this.aside[refused++] = index
+    while (found < 0 && heap.size > 0) {
+      const index = heap.pop()
+      if (picking.accepts(backends[index] as Backend)) found = index
+      else aside[refused++] = index
     }
-    for (let index = 0; index < refused; index++) this.push(this.aside[index] as number)
+    for (let index = 0; index < refused; index++) heap.push(aside[index] as number)
     if (found < 0) return undefined
-    const backend = this.backends[found] as Backend
-    this.time = this.deadlines[found] as number
-    const turns = (this.turns[found] as number) + 1
-    this.turns[found] = turns
-    this.deadlines[found] = (this.origin[found] as number) + (turns + 1) / backend.effectiveWeight
+    this.advance(found)
+    const backend = backends[found] as Backend
     picking.consider(backend, this.time)
-    this.push(found)
     return backend
   }
 
-  private dueTimes(): Map<Backend, number> {
-    return new Map(this.backends.map((backend, index) => [backend, this.deadlines[index] as number]))
+  ahead(): Map<Backend, number> {
+    return new Map(
+      this.backends.map((backend, index) => {
+        const left = ((this.heap.due[index] as number) - this.time) * (this.weights[index] as number)
+        return [backend, Math.max(0, left)]
+      }),
+    )
   }
 
-  private isBefore(first: number, second: number): boolean {
-    const difference = (this.deadlines[first] as number) - (this.deadlines[second] as number)
-    // The same fraction reached in two ways differs in its last digits: then the order of the backends decides.
-    if (Math.abs(difference) < 1e-9) return first < second
-    return difference < 0
-  }
-
-  private push(index: number): void {
-    const { heap } = this
-    let at = this.size++
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      const above = heap[parent] as number
-      if (!this.isBefore(index, above)) break
-      heap[at] = above
-      at = parent
-    }
-    heap[at] = index
-  }
-
-  private pop(): number {
-    const { heap } = this
-    const top = heap[0] as number
-    const last = heap[--this.size] as number
-    let at = 0
-    for (;;) {
-      let child = at * 2 + 1
-      if (child >= this.size) break
-      if (child + 1 < this.size && this.isBefore(heap[child + 1] as number, heap[child] as number)) child++
-      if (!this.isBefore(heap[child] as number, last)) break
-      heap[at] = heap[child] as number
-      at = child
-    }
-    heap[at] = last
-    return top
+  private advance(index: number): void {
+    const { due } = this.heap
+    const overdue = this.time - (due[index] as number)
+    // Who could not take its turns does not make up for them in one go.
+    if (overdue > 0) this.origin[index] = (this.origin[index] as number) + overdue
+    else this.time = due[index] as number
+    const turns = (this.turns[index] as number) + 1
+    this.turns[index] = turns
+    due[index] = (this.origin[index] as number) + (turns + 1) / (this.weights[index] as number)
+    this.heap.push(index)
   }
 }

@@ -60,6 +60,89 @@ describe('weighted round robin', () => {
     expect(second.filter((id) => first.has(id))).toEqual([])
   })
 
+  it.each([3, 100])('of %i lets one that was light have its new share at once', (count) => {
+    const { lb } = fleet(count, { algorithm: 'weighted-round-robin' }, (i) => ({
+      weight: i === 0 ? 0.01 : 1,
+    }))
+    for (let pick = 0; pick < count * 2.5; pick++) lb.choose()
+    lb.update('b0', { weight: 9 * (count - 1) })
+    // Nine of ten, once those whose turn it was have had it.
+    const picks = count * 10
+    const counts = tally(Array.from({ length: picks }, () => lb.choose()!.id))
+    expect(Math.abs(counts['b0']! - picks * 0.9)).toBeLessThanOrEqual(count)
+  })
+
+  it.each([10, 100])('is exact for %i backends with weights changed at random at any time', (count) => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(count - 1), fc.integer({ min: 1, max: 9 }), fc.nat(200)), {
+          maxLength: 10,
+        }),
+        (changes) => {
+          const { lb } = fleet(count, { algorithm: 'weighted-round-robin', explain: 0 })
+          for (const [index, weight, picks] of changes) {
+            lb.update(`b${index}`, { weight })
+            for (let pick = 0; pick < picks; pick++) lb.choose()
+          }
+          const total = lb.backends.reduce((sum, backend) => sum + backend.weight, 0)
+          // Where everyone stands when the weights change is no multiple of a turn: one more or less each.
+          for (let rounds = 1; rounds <= 3; rounds++) {
+            const counts = tally(Array.from({ length: total * rounds }, () => lb.choose()!.id))
+            for (const { id, weight } of lb.backends)
+              expect(Math.abs(counts[id]! - weight * rounds)).toBeLessThanOrEqual(2)
+          }
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+  it.each([
+    ['from the heap', 65, 1],
+    ['to the heap', 64, -1],
+  ])('keeps the place of those who stay when it changes %s', (_, count, removed) => {
+    const { lb } = fleet(count, { algorithm: 'weighted-round-robin' })
+    const first = new Set(Array.from({ length: 32 }, () => lb.choose()!.id))
+    if (removed === 1) lb.remove([...first][0]!)
+    else lb.add({ id: 'late', host: 'h', port: 1 })
+    const second = Array.from({ length: 32 }, () => lb.choose()!.id)
+    expect(second.filter((id) => first.has(id))).toEqual([])
+  })
+
+  it.each([3, 100])('lets one of %i that was full make up for nothing in one go', (count) => {
+    const { lb } = fleet(count, { algorithm: 'weighted-round-robin' }, () => ({ maxConnections: 1 }))
+    const held = lb.pick()
+    for (let pick = 0; pick < count * 20; pick++) expect(lb.choose()).not.toBe(held.backend)
+    held.done()
+    const counts = tally(Array.from({ length: count * 3 }, () => lb.choose()!.id))
+    expect(counts[held.backend.id]).toBeLessThanOrEqual(4)
+    expect(counts[held.backend.id]).toBeGreaterThanOrEqual(2)
+  })
+
+  it.each([3, 100])('stays exact with %i weights far apart or in fractions', (count) => {
+    const weights = [1e9, 2e9 / 3, 1e-3, 0.1, 0.3]
+    const { lb } = fleet(count, { algorithm: 'weighted-round-robin', explain: 0 }, (i) => ({
+      weight: i < 2 ? weights[i]! : weights[2 + (i % 3)]!,
+    }))
+    const counts = tally(Array.from({ length: 50_000 }, () => lb.choose()!.id))
+    const light = Object.entries(counts).reduce(
+      (sum, [id, n]) => (id === 'b0' || id === 'b1' ? sum : sum + n),
+      0,
+    )
+    expect(Math.abs(counts['b0']! - 30_000)).toBeLessThanOrEqual(1)
+    expect(Math.abs(counts['b1']! - 20_000)).toBeLessThanOrEqual(1)
+    expect(light).toBe(0)
+  })
+
+  it('counts fractions exactly over a million turns', () => {
+    const { lb } = fleet(70, { algorithm: 'weighted-round-robin', explain: 0 }, (i) => ({
+      weight: (1 + (i % 7)) / 10,
+    }))
+    // Seventy weights of 0.1 to 0.7 are 28 in all: 280 turns of a tenth.
+    const counts = tally(Array.from({ length: 280 * 3_600 }, () => lb.choose()!.id))
+    lb.backends.forEach(({ id }, index) => expect(counts[id]).toBe((1 + (index % 7)) * 3_600))
+  })
+
   it('passes over who is full', () => {
     const { lb } = fleet(3, { algorithm: 'weighted-round-robin' }, () => ({ maxConnections: 1 }))
     const leases = Array.from({ length: 3 }, () => lb.pick())

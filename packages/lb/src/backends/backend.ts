@@ -1,14 +1,19 @@
 import { checkCount, checkFields, checkNumber, checkText, checkTexts, type Fields } from '../check-options.ts'
+import { invalidOption } from '../errors.ts'
 import type { BreakerState } from '../health/circuit-breaker.ts'
+import { authorityOf, checkHost } from './host.ts'
 
 export type Health = 'unknown' | 'healthy' | 'degraded' | 'unhealthy'
 
 export interface BackendOptions {
   /** Stable and unique: hashing goes by it. @default `host:port` */
   readonly id?: string
+  /** A name or an address. */
   readonly host: string
   /** 1 to 65535. */
   readonly port: number
+  /** What it is called where `host` is but an address: for `Host` headers and certificates. @default `host` */
+  readonly hostname?: string
   /** Share of the traffic relative to the others. @default 1 */
   readonly weight?: number
   /** Requests at a time. @default 1000 */
@@ -24,14 +29,17 @@ export interface BackendOptions {
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 
-/** What `update` may change in place; host, port and id make a backend what it is. */
-export type BackendChange = Partial<Omit<BackendOptions, 'id' | 'host' | 'port'>>
+/** What `update` may change in place; id, host, port and hostname make a backend what it is. */
+export type BackendChange = Partial<Omit<BackendOptions, 'id' | 'host' | 'port' | 'hostname'>>
 
 /** One backend as strategies, attempts and metrics see it; live, never to be changed from outside. */
 export interface Backend {
   readonly id: string
+  /** A name, or an address: IPv6 without brackets. */
   readonly host: string
   readonly port: number
+  /** The name that its address was resolved from, or its `host`. */
+  readonly hostname: string
   readonly weight: number
   readonly maxConnections: number
   readonly priority: number
@@ -61,26 +69,18 @@ export type CheckedBackend = Required<Omit<BackendOptions, 'zone' | 'group'>> & 
   readonly group: string | undefined
 }
 
-const keys = [
-  'id',
-  'host',
-  'port',
-  'weight',
-  'maxConnections',
-  'priority',
-  'zone',
-  'group',
-  'capabilities',
-  'metadata',
-]
+const changeable = ['weight', 'maxConnections', 'priority', 'zone', 'group', 'capabilities', 'metadata']
+const fixed = ['id', 'host', 'port', 'hostname']
+const keys = [...fixed, ...changeable]
 
 /** A copy with every default, or `ERR_AETHER_OPTIONS_INVALID`. */
 export function checkBackend(options: BackendOptions, path = 'backend'): CheckedBackend {
   const fields = checkFields(options, path, keys)
-  const host = checkText(fields['host'], `${path}.host`)
+  const host = checkHost(fields['host'], `${path}.host`)
   const port = checkNumber(fields['port'], `${path}.port`, { min: 1, max: 65_535, integer: true })
-  const id = fields['id'] === undefined ? `${host}:${port}` : checkText(fields['id'], `${path}.id`)
-  return { ...defaults, ...checkChange(fields, path), id, host, port }
+  const hostname = fields['hostname'] === undefined ? host : checkHost(fields['hostname'], `${path}.hostname`)
+  const id = fields['id'] === undefined ? authorityOf(host, port) : checkText(fields['id'], `${path}.id`)
+  return { ...defaults, ...checkChange(fields, path), id, host, port, hostname }
 }
 
 const defaults = {
@@ -94,7 +94,11 @@ const defaults = {
 }
 
 export function checkUpdate(change: BackendChange, path = 'change'): Partial<CheckedBackend> {
-  return checkChange(checkFields(change, path, keys.slice(3)), path)
+  const fields = checkFields(change, path, keys)
+  const wrong = fixed.find((key) => key in fields)
+  if (wrong !== undefined)
+    throw invalidOption(`${path}.${wrong} cannot change: remove the backend and add another`)
+  return checkChange(fields, path)
 }
 
 function checkChange(fields: Fields, path: string): Partial<CheckedBackend> {

@@ -25,6 +25,7 @@ export class Endpoint implements Backend {
   readonly key: number
   readonly host: string
   readonly port: number
+  readonly hostname: string
   priority: number
   zone: string | undefined
   group: string | undefined
@@ -60,6 +61,7 @@ export class Endpoint implements Backend {
     this.key = hashText(options.id, hashKey)
     this.host = options.host
     this.port = options.port
+    this.hostname = options.hostname
     this.weight = options.weight
     this.effectiveWeight = options.weight
     this.maxConnections = options.maxConnections

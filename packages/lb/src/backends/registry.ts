@@ -1,6 +1,7 @@
 import type { Affinity } from '../affinity/affinity.ts'
 import { checkMs } from '../check-options.ts'
-import { LbError } from '../errors.ts'
+import { closedError, LbError } from '../errors.ts'
+import { CheckGate } from '../health/check-gate.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
 import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
 import type { OutlierDetector } from '../health/outlier-detector.ts'
@@ -47,21 +48,30 @@ export class Registry {
   list: readonly Endpoint[] = []
   private readonly byId = new Map<string, Endpoint>()
   private readonly checkers = new Map<Endpoint, HealthChecker>()
+  private readonly gate: CheckGate
   private isStarted = false
+  private isClosed = false
   private readonly options: CheckedOptions
   private readonly parts: RegistryParts
 
   constructor(options: CheckedOptions, parts: RegistryParts) {
     this.options = options
     this.parts = parts
+    this.gate = new CheckGate(options.healthCheck?.maxConcurrent ?? 0)
   }
 
   start(): void {
     this.isStarted = true
-    for (const checker of this.checkers.values()) checker.start()
+    const { healthCheck } = this.options
+    if (healthCheck === undefined) return
+    const { maxConcurrent, intervalMs } = healthCheck
+    const stepMs = this.checkers.size > maxConcurrent ? intervalMs / this.checkers.size : 0
+    let delayMs = -stepMs
+    for (const checker of this.checkers.values()) checker.start((delayMs += stepMs))
   }
 
   close(): void {
+    this.isClosed = true
     for (const endpoint of this.list) endpoint.breaker.close()
     for (const checker of this.checkers.values()) checker.close()
   }
@@ -98,7 +108,7 @@ export class Registry {
     this.parts.affinity?.add(endpoint)
     if (healthCheck !== undefined) {
       const onHealth = (_: Endpoint, before: Health): void => this.onHealth(endpoint, before)
-      const checker = new HealthChecker(endpoint, healthCheck, { clock, random, onHealth })
+      const checker = new HealthChecker(endpoint, healthCheck, { clock, random, gate: this.gate, onHealth })
       this.checkers.set(endpoint, checker)
       if (this.isStarted) checker.start()
     }
@@ -168,6 +178,7 @@ export class Registry {
 
   /** A check now; without active checks, what is known. */
   async check(id: string): Promise<HealthStatus> {
+    if (this.isClosed) throw closedError()
     const endpoint = this.get(id)
     const checker = this.checkers.get(endpoint)
     if (checker !== undefined) return checker.checkNow()

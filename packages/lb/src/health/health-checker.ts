@@ -4,6 +4,8 @@ import { checkCount, checkFields, checkFunction, checkMs, checkShare, show } fro
 import type { Clock, Timer } from '../clock.ts'
 import { invalidOption } from '../errors.ts'
 import type { Random } from '../random.ts'
+import { reasonText } from '../reason-text.ts'
+import type { CheckGate } from './check-gate.ts'
 import { httpProbe, type HttpProbeOptions } from './http-probe.ts'
 import { type Probe, type ProbeResult, resultOf } from './probe.ts'
 import { tcpProbe } from './tcp-probe.ts'
@@ -25,6 +27,8 @@ export interface HealthCheckOptions {
   readonly healthyThreshold?: number
   /** A success that took longer says degraded. @default never */
   readonly degradedMs?: number
+  /** Checks at a time, of all backends; with more backends than that the first checks spread over an interval. @default 256 */
+  readonly maxConcurrent?: number
 }
 
 export type CheckedHealth = Required<Omit<HealthCheckOptions, 'probe' | 'degradedMs'>> & {
@@ -42,6 +46,7 @@ export function checkHealth(options: HealthCheckOptions, path = 'healthCheck'): 
     'degradedThreshold',
     'healthyThreshold',
     'degradedMs',
+    'maxConcurrent',
   ])
   const { intervalMs = 5_000, timeoutMs = 2_000, jitter = 0.1, healthyThreshold = 2 } = options
   const unhealthyThreshold = checkCount(options.unhealthyThreshold ?? 3, `${path}.unhealthyThreshold`)
@@ -58,16 +63,14 @@ export function checkHealth(options: HealthCheckOptions, path = 'healthCheck'): 
     healthyThreshold: checkCount(healthyThreshold, `${path}.healthyThreshold`),
     degradedMs:
       options.degradedMs === undefined ? Infinity : checkMs(options.degradedMs, `${path}.degradedMs`),
+    maxConcurrent: checkCount(options.maxConcurrent ?? 256, `${path}.maxConcurrent`),
   }
 }
 
 function probeOf(probe: HealthCheckOptions['probe'] | undefined, path: string): Probe {
   if (probe === 'tcp') return tcpProbe()
   if (probe === 'http') return httpProbe()
-  if (typeof probe === 'object' && probe !== null) {
-    checkFields(probe, path, ['path', 'method', 'headers', 'secure', 'ca', 'statuses', 'degradedHeader'])
-    return httpProbe(probe)
-  }
+  if (typeof probe === 'object' && probe !== null) return httpProbe(probe, path)
   if (typeof probe !== 'function')
     throw invalidOption(`${path} must be 'tcp', 'http', an object or a function, not ${show(probe)}`)
   checkFunction(probe, path)
@@ -89,6 +92,7 @@ export interface HealthStatus {
 export interface HealthWorld {
   readonly clock: Clock
   readonly random: Random
+  readonly gate: CheckGate
   readonly onHealth: (endpoint: Endpoint, before: Health) => void
 }
 
@@ -113,14 +117,16 @@ export class HealthChecker {
     this.world = world
   }
 
-  /** The first check at once, then one an interval. */
-  start(): void {
+  /** The first check now or after a while, then one an interval. */
+  start(delayMs = 0): void {
     // A check has no way to fail but to say so in the health of its backend.
-    void this.checkNow()
+    if (delayMs <= 0) void this.checkNow()
+    else this.timer = this.world.clock.setTimer(() => this.start(), delayMs)
   }
 
-  /** One check now, or the one under way. */
+  /** One check as soon as there is a place for it, or the one under way. */
   checkNow(): Promise<HealthStatus> {
+    if (this.isClosed) return Promise.resolve(this.status())
     this.running ??= this.run().finally(() => {
       this.running = undefined
       this.schedule()
@@ -155,33 +161,44 @@ export class HealthChecker {
   }
 
   private async run(): Promise<HealthStatus> {
-    const { clock } = this.world
-    const startedAt = clock.monotonic()
     const stop = new AbortController()
     this.stop = stop
-    const { timeoutMs } = this.options
+    const { gate } = this.world
+    try {
+      if (!gate.tryEnter()) await gate.wait(stop.signal)
+    } catch {
+      // Closed before it was its turn.
+      return this.status()
+    }
+    try {
+      if (!this.isClosed) await this.look(stop)
+    } finally {
+      gate.leave()
+    }
+    return this.status()
+  }
+
+  private async look(stop: AbortController): Promise<void> {
+    const { clock } = this.world
+    const { timeoutMs, probe, degradedMs } = this.options
+    const startedAt = clock.monotonic()
     const timer = clock.setTimer(() => stop.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
     let found: ProbeResult = 'unhealthy'
     let error: string | undefined
     try {
-      found = resultOf(
-        await Promise.race([this.options.probe(this.endpoint, stop.signal), aborted(stop.signal)]),
-      )
+      found = resultOf(await Promise.race([probe(this.endpoint, stop.signal), aborted(stop.signal)]))
       if (found === 'unhealthy') error = 'the check says unhealthy'
     } catch (failure) {
-      const reason: unknown = stop.signal.aborted ? stop.signal.reason : failure
-      error = reason instanceof Error ? reason.message : String(reason)
+      error = reasonText(stop.signal.aborted ? stop.signal.reason : failure)
     } finally {
       timer.cancel()
       this.stop = undefined
     }
-    if (this.isClosed) return this.status()
+    if (this.isClosed) return
     this.responseTimeMs = clock.monotonic() - startedAt
     this.checkedAt = clock.now()
     this.error = error
-    if (found === 'healthy' && this.responseTimeMs > this.options.degradedMs) found = 'degraded'
-    this.settle(found)
-    return this.status()
+    this.settle(found === 'healthy' && this.responseTimeMs > degradedMs ? 'degraded' : found)
   }
 
   private settle(found: ProbeResult): void {

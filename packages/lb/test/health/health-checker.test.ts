@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { HealthCheckOptions, Probe } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
 
+const refused = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })
+
 function checked(probe: Probe, options: Partial<HealthCheckOptions> = {}) {
   const made = fleet(1, { healthCheck: { probe, jitter: 0, ...options } })
   made.lb.start()
@@ -70,6 +72,9 @@ describe('health checks', () => {
     ],
     ['rejects', () => Promise.reject(new Error('refused')), 'refused'],
     ['rejects with nothing', () => Promise.reject(), 'undefined'],
+    ['throws what is no error, and no text either', () => Promise.reject(Object.create(null)), 'object'],
+    ['throws an error without a text', () => Promise.reject(new TypeError('')), 'TypeError'],
+    ['throws one that has but a code', () => Promise.reject(refused), 'ECONNREFUSED'],
     ['hangs', () => new Promise(() => {}), 'no answer within 2000 ms'],
     ['says false', () => false, 'the check says unhealthy'],
     ['answers nonsense', () => 'fine' as 'healthy', 'the check says unhealthy'],
@@ -97,6 +102,124 @@ describe('health checks', () => {
     await clock.pass(1)
     expect(signal!.aborted).toBe(true)
     await lb.close()
+  })
+
+  it('count no answer that comes after the time is over', async () => {
+    const answers: ((result: boolean) => void)[] = []
+    const { lb, clock, backend } = checked(() => new Promise((resolve) => answers.push(resolve)))
+    await clock.pass(2_000)
+    answers[0]!(true)
+    await clock.pass(7_000)
+    answers[1]!(true)
+    await clock.pass(7_000)
+    expect(answers).toHaveLength(3)
+    expect(backend.health).toBe('unhealthy')
+    await lb.close()
+  })
+
+  function many(maxConcurrent: number) {
+    const seen = { at: [] as number[], running: 0, most: 0 }
+    const made = fleet(1_000, {
+      healthCheck: {
+        maxConcurrent,
+        jitter: 0,
+        probe: async () => {
+          seen.at.push(made.clock.time)
+          seen.most = Math.max(seen.most, ++seen.running)
+          await new Promise<void>((resolve) => made.clock.setTimer(resolve, 400))
+          seen.running--
+        },
+      },
+      explain: 0,
+    })
+    made.lb.start()
+    return { ...made, seen }
+  }
+
+  it('run no more than so many at a time', async () => {
+    const { lb, clock, seen } = many(50)
+    await clock.pass(15_000)
+    expect(seen.most).toBe(50)
+    expect(lb.backends.every((backend) => backend.health === 'healthy')).toBe(true)
+    await lb.close()
+    expect(clock.pending).toBe(seen.running)
+  })
+
+  it('begin spread over an interval where there are more than that, and at once where there are not', async () => {
+    const { lb, clock, seen } = many(600)
+    const start = clock.time
+    await clock.pass(4_999)
+    const inEachSecond = [0, 1, 2, 3, 4].map(
+      (n) => seen.at.filter((at) => Math.floor((at - start) / 1_000) === n).length,
+    )
+    for (const count of inEachSecond) expect(Math.abs(count - 200)).toBeLessThan(5)
+    await lb.close()
+    const few = many(1_000)
+    expect(few.seen.most).toBe(1_000)
+    await few.lb.close()
+  })
+
+  it('look at nobody who is gone when its turn has come', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      let answer = (): void => {}
+      const strangers: string[] = []
+      const { lb, clock } = fleet(0, {
+        healthCheck: {
+          maxConcurrent: 1,
+          probe: (backend) => {
+            if (!lb.backends.includes(backend)) strangers.push(backend.id)
+            return new Promise<void>((resolve) => (answer = resolve))
+          },
+        },
+      })
+      lb.start()
+      for (const id of ['b0', 'b1', 'b2']) lb.add({ id, host: 'h', port: 1 })
+      answer()
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      lb.remove('b1')
+      await clock.pass(1)
+      answer()
+      await clock.pass(1)
+      expect(lb.backends.map((backend) => backend.health)).toEqual(['healthy', 'healthy'])
+      expect(strangers).toEqual([])
+      await lb.close()
+    }
+  })
+
+  it('keep those waiting that are more than may run, and forget them when their backend or the balancer goes', async () => {
+    const asked: string[] = []
+    const answers: (() => void)[] = []
+    const { lb, clock } = fleet(0, {
+      healthCheck: {
+        maxConcurrent: 1,
+        probe: ({ id }) => new Promise<void>((resolve) => void (asked.push(id), answers.push(resolve))),
+      },
+    })
+    lb.start()
+    for (const id of ['b0', 'b1', 'b2', 'b3']) lb.add({ id, host: 'h', port: 1 })
+    const late = lb.checkHealth('b1')
+    lb.remove('b1')
+    expect(await late).toMatchObject({ backendId: 'b1', checkedAt: undefined })
+    await clock.pass(1)
+    answers[0]!()
+    await clock.pass(1)
+    expect(asked).toEqual(['b0', 'b2'])
+    lb.remove('b2')
+    await clock.pass(1)
+    expect(asked).toEqual(['b0', 'b2', 'b3'])
+    await lb.close()
+    await clock.pass(20_000)
+    expect(asked).toHaveLength(3)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('are refused once the balancer is closed', async () => {
+    let checks = 0
+    const { lb, clock } = checked(() => void checks++)
+    await clock.pass(1)
+    await lb.close()
+    await expect(lb.checkHealth('b0')).rejects.toMatchObject({ code: 'ERR_AETHER_BALANCER_CLOSED' })
+    expect(checks).toBe(1)
   })
 
   it('call a slow answer degraded', async () => {
@@ -135,7 +258,23 @@ describe('health checks', () => {
     { probe: 'tcp', timeoutMs: Number.POSITIVE_INFINITY },
     { probe: 'tcp', jitter: 2 },
     { probe: 'tcp', unhealthyThreshold: 0 },
+    { probe: 'tcp', maxConcurrent: 0 },
     { probe: { url: '/' } },
+    { probe: { path: 'health' } },
+    { probe: { path: '/a b' } },
+    { probe: { method: 'FETCH' } },
+    { probe: { method: 'CONNECT' } },
+    { probe: { headers: { 'a b': 'c' } } },
+    { probe: { headers: { a: 'b\r\nc: d' } } },
+    { probe: { headers: { a: undefined } } },
+    { probe: { headers: 'host: a' } },
+    { probe: { secure: 'yes' } },
+    { probe: { ca: 5 } },
+    { probe: { statuses: [299, 200] } },
+    { probe: { statuses: [200] } },
+    { probe: { statuses: 200 } },
+    { probe: { statuses: [200, 1_000] } },
+    { probe: { degradedHeader: '' } },
   ])('refuse %j', (healthCheck) => {
     expect(() => fleet(1, { healthCheck: healthCheck as HealthCheckOptions })).toThrow(
       expect.objectContaining({ code: 'ERR_AETHER_OPTIONS_INVALID' }) as Error,

@@ -8,7 +8,7 @@ export interface OutlierOptions {
   readonly consecutiveFailures?: number
   /** How often success rates are compared and ejections end. @default 10_000 */
   readonly sweepMs?: number
-  /** The first ejection lasts this long, the n-th n times as long. @default 30_000 */
+  /** The first ejection lasts this long, the n-th n times as long; each sweep without one takes one back from n. @default 30_000 */
   readonly baseEjectionMs?: number
   /** @default 300_000 */
   readonly maxEjectionMs?: number
@@ -57,6 +57,7 @@ export interface OutlierWatch {
   inRow: number
   succeeded: number
   failed: number
+  /** By how many times the base the next ejection is longer than the first. */
   ejections: number
   /** Monotonic; 0 while it is not ejected. */
   ejectedUntil: number
@@ -76,6 +77,7 @@ export class OutlierDetector {
   private readonly options: Required<OutlierOptions>
   private readonly world: OutlierWorld
   private timer: Timer | undefined = undefined
+  private isClosed = false
 
   constructor(options: Required<OutlierOptions>, world: OutlierWorld) {
     this.options = options
@@ -83,6 +85,7 @@ export class OutlierDetector {
   }
 
   start(): void {
+    if (this.isClosed) return
     this.timer ??= this.world.clock.setTimer(() => {
       this.timer = undefined
       this.sweep()
@@ -108,6 +111,7 @@ export class OutlierDetector {
   }
 
   close(): void {
+    this.isClosed = true
     this.timer?.cancel()
     this.timer = undefined
   }
@@ -115,8 +119,10 @@ export class OutlierDetector {
   /** Ends ejections that lasted long enough, compares success rates, and begins to count anew. */
   sweep(): void {
     const now = this.world.clock.monotonic()
-    for (const [endpoint, watch] of this.watches)
-      if (watch.ejectedUntil > 0 && now >= watch.ejectedUntil) this.bringBack(endpoint, watch)
+    for (const [endpoint, watch] of this.watches) {
+      if (watch.ejectedUntil === 0) watch.ejections = Math.max(0, watch.ejections - 1)
+      else if (now >= watch.ejectedUntil) this.bringBack(endpoint, watch)
+    }
     this.compareRates()
     for (const watch of this.watches.values()) {
       watch.succeeded = 0
@@ -148,18 +154,23 @@ export class OutlierDetector {
     if (endpoint.isEjected || endpoint.isRemoved) return
     if (out + 1 > Math.max(1, Math.floor(all.length * maxEjected))) return
     const watch = this.watch(endpoint)
-    watch.ejections++
+    // Past the limit a count would only take longer to go down again.
+    if (baseEjectionMs * watch.ejections < maxEjectionMs) watch.ejections++
     watch.ejectedUntil =
       this.world.clock.monotonic() +
       Math.min(baseEjectionMs * watch.ejections, maxEjectionMs) +
       this.world.random() * jitterMs
     endpoint.isEjected = true
+    // Also where nobody started: what is ejected has to come back.
+    this.start()
     this.world.onEjection(endpoint, reason)
   }
 
   private bringBack(endpoint: Endpoint, watch: OutlierWatch): void {
     watch.ejectedUntil = 0
     watch.inRow = 0
+    watch.succeeded = 0
+    watch.failed = 0
     endpoint.isEjected = false
     this.world.onReturn(endpoint)
   }

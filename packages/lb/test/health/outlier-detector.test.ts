@@ -64,6 +64,42 @@ describe('outlier detection', () => {
     expect(ejected(many)).toEqual(['b0', 'b1', 'b2'])
   })
 
+  it('does not eject who is gone', async () => {
+    const made = watched(10)
+    const events = made.lb.events()
+    const late = Array.from({ length: 6 }, () => made.lb.pick({ exclude: made.lb.backends.slice(1) }))
+    made.lb.remove('b0')
+    for (const lease of late) lease.done('failed')
+    await made.lb.close()
+    const seen: string[] = []
+    for await (const { type } of events) seen.push(type)
+    expect(seen).not.toContain('ejected')
+  })
+
+  it('counts those that left no longer', () => {
+    const made = watched(10)
+    send(made, 'b0', 'failed', 5)
+    send(made, 'b1', 'failed', 5)
+    expect(ejected(made)).toEqual(['b0'])
+    made.lb.remove('b0')
+    send(made, 'b1', 'failed', 1)
+    expect(ejected(made)).toEqual(['b1'])
+  })
+
+  it.each([
+    // With k of n equally bad they stand sqrt((n - k) / k) deviations below the mean, however bad they are.
+    ['one of five, 2 deviations below', 5, 1, {}, ['b0']],
+    ['two of nine, 1.87 deviations below', 9, 2, {}, []],
+    ['two of ten, 2 deviations below', 10, 2, {}, ['b0']],
+    ['one of ten, 3 deviations below, where 3.1 are allowed', 10, 1, { deviations: 3.1 }, []],
+  ])('draws the line at 1.9 deviations: %s', (_, count, bad, options, expected) => {
+    const made = watched(count, { consecutiveFailures: 1_000, ...options })
+    for (let index = 0; index < count; index++) send(made, `b${index}`, 'ok', 100)
+    for (let index = 0; index < bad; index++) send(made, `b${index}`, 'failed', 50)
+    made.clock.advance(10_000)
+    expect(ejected(made)).toEqual(expected)
+  })
+
   it('ejects who fails much more often than the others, though never five times in a row', () => {
     const made = watched(10)
     for (let index = 0; index < 10; index++) {
@@ -74,6 +110,79 @@ describe('outlier detection', () => {
     }
     made.clock.advance(10_000)
     expect(ejected(made)).toEqual(['b7'])
+  })
+
+  it('takes back what it holds against one that behaves, a step each sweep', () => {
+    const made = watched(10)
+    const ejectionMs = (): number => {
+      send(made, 'b3', 'failed', 5)
+      expect(ejected(made)).toEqual(['b3'])
+      let ms = 0
+      for (; ejected(made).length > 0; ms += 1_000) made.clock.advance(1_000)
+      return Math.floor(ms / 10_000)
+    }
+    expect([ejectionMs(), ejectionMs(), ejectionMs()]).toEqual([3, 6, 9])
+    made.clock.advance(20_000)
+    expect(ejectionMs()).toBe(6)
+    made.clock.advance(100_000)
+    expect(ejectionMs()).toBe(3)
+  })
+
+  it('is as long as its limit no sooner and no longer than it must', () => {
+    const made = watched(10, { maxEjectionMs: 60_000 })
+    for (let round = 0; round < 50; round++) {
+      send(made, 'b3', 'failed', 5)
+      while (ejected(made).length > 0) made.clock.advance(1_000)
+    }
+    made.clock.advance(20_000)
+    send(made, 'b3', 'failed', 5)
+    made.clock.advance(31_000)
+    expect(ejected(made)).toEqual([])
+  })
+
+  it('forgets what came in while it was out', () => {
+    const made = watched(10)
+    const exclude = made.lb.backends.filter((backend) => backend.id !== 'b3')
+    const late = Array.from({ length: 150 }, () => made.lb.pick({ exclude }))
+    send(made, 'b3', 'failed', 5)
+    made.clock.advance(25_000)
+    for (const lease of late) lease.done('failed')
+    for (const { id } of exclude) send(made, id, 'ok', 150)
+    made.clock.advance(10_000)
+    expect(ejected(made)).toEqual([])
+    send(made, 'b3', 'failed', 4)
+    expect(ejected(made)).toEqual([])
+  })
+
+  it('varies by its jitter', () => {
+    const lengths = new Set<number>()
+    for (let run = 0; run < 20; run++) {
+      const made = watched(10, { jitterMs: 5_000, sweepMs: 100 })
+      for (let skip = 0; skip < run; skip++) made.lb.choose()
+      send(made, 'b3', 'failed', 5)
+      made.clock.advance(29_900)
+      expect(ejected(made)).toEqual(['b3'])
+      let ms = 29_900
+      for (; ejected(made).length > 0; ms += 100) made.clock.advance(100)
+      expect(ms).toBeLessThanOrEqual(35_100)
+      lengths.add(ms)
+    }
+    expect(lengths.size).toBeGreaterThan(8)
+  })
+
+  it('lets back who it ejected though nobody started it, and nobody comes back after the end', async () => {
+    const made = fleet(2, { outlier: { jitterMs: 0 }, breaker: false })
+    send(made, 'b0', 'failed', 5)
+    expect(ejected(made)).toEqual(['b0'])
+    made.clock.advance(30_000)
+    expect(ejected(made)).toEqual([])
+    const late = Array.from({ length: 20 }, () => made.lb.pick())
+    const closing = made.lb.close()
+    await made.clock.pass(60_000)
+    await closing
+    expect(made.clock.pending).toBe(0)
+    for (const lease of late) lease.done('failed')
+    expect(made.clock.pending).toBe(0)
   })
 
   it.each([

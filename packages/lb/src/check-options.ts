@@ -1,4 +1,5 @@
 import { invalidOption } from './errors.ts'
+import { unknownKey } from './unknown-name.ts'
 
 /** A value as it may come from a file: nothing is known of it yet. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -7,8 +8,7 @@ export function checkFields(value: unknown, path: string, known: readonly string
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalidOption(`${path} must be an object, not ${show(value)}`)
   for (const key of Object.keys(value)) {
-    if (!known.includes(key))
-      throw invalidOption(`${path} has an unknown key "${key}": it may have ${known.join(', ')}`)
+    if (!known.includes(key)) throw invalidOption(`${path} ${unknownKey(key, known)}`)
   }
   return value as Fields
 }

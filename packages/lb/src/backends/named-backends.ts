@@ -4,8 +4,13 @@ import type { Clock, Timer } from '../clock.ts'
 import { LbError } from '../errors.ts'
 import type { EventStream } from '../observe/events.ts'
 import type { Resolve } from '../options.ts'
-import type { Backend, BackendOptions } from './backend.ts'
-import { checkBackend } from './backend.ts'
+import {
+  type Backend,
+  type BackendChange,
+  type BackendOptions,
+  checkBackend,
+  checkUpdate,
+} from './backend.ts'
 import type { Registry } from './registry.ts'
 
 export interface NameOptions extends Omit<BackendOptions, 'id'> {
@@ -14,9 +19,13 @@ export interface NameOptions extends Omit<BackendOptions, 'id'> {
 }
 
 export interface NamedBackends {
+  /** `name:port`. */
+  readonly id: string
   readonly name: string
   /** As of the last time the name was resolved. */
   readonly backends: readonly Backend[]
+  /** Changes all of them in place, and what those to come will be like. */
+  update(change: BackendChange): void
   /** Resolves the name now. */
   refresh(): Promise<void>
   /** Ends resolving; the backends stay. */
@@ -34,6 +43,7 @@ export interface NameParts {
   readonly resolve: Resolve
   readonly clock: Clock
   readonly events: EventStream
+  readonly onClose: () => void
 }
 
 /**
@@ -41,10 +51,11 @@ export interface NameParts {
  * changes nothing: the last answer is the best there is.
  */
 export class ResolvedName implements NamedBackends {
+  readonly id: string
   readonly name: string
   private readonly known = new Map<string, Backend>()
   private readonly refreshMs: number
-  private readonly template: Omit<BackendOptions, 'id' | 'host'>
+  private template: Omit<BackendOptions, 'id' | 'host'>
   private readonly parts: NameParts
   private timer: Timer | undefined = undefined
   private isClosed = false
@@ -55,6 +66,7 @@ export class ResolvedName implements NamedBackends {
     this.refreshMs = checkMs(refreshMs, 'refreshMs')
     checkBackend({ host, ...template })
     this.name = host
+    this.id = `${host}:${template.port}`
     this.template = template
     this.parts = parts
   }
@@ -90,9 +102,17 @@ export class ResolvedName implements NamedBackends {
     return this.running
   }
 
+  update(change: BackendChange): void {
+    const checked = checkUpdate(change)
+    for (const { id } of this.known.values())
+      if (this.parts.registry.has(id)) this.parts.registry.update(id, change)
+    this.template = { ...this.template, ...(checked as BackendChange) }
+  }
+
   close(): void {
     this.isClosed = true
     this.timer?.cancel()
+    this.parts.onClose()
   }
 
   private schedule(): void {

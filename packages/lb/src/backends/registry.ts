@@ -98,7 +98,6 @@ export class Registry {
       })
     endpoint.breaker = new CircuitBreaker(breaker, clock, (to) => {
       this.parts.events.emit({ type: 'breaker', backendId: endpoint.id, to })
-      this.options.logger.info('breaker', { backendId: endpoint.id, to })
       this.changed()
     })
     // When everything starts at once, everyone is as cold, and holding all back would help nobody.
@@ -121,7 +120,7 @@ export class Registry {
     const checked = checkUpdate(change)
     for (const [name, value] of Object.entries(checked))
       (endpoint as unknown as Record<string, unknown>)[name] = value
-    this.parts.selector.invalidate('weights')
+    this.parts.selector.invalidate()
     this.parts.onChange()
     this.parts.events.emit({ type: 'backend-updated', backendId: id })
     return endpoint
@@ -172,8 +171,11 @@ export class Registry {
 
   /** Takes a draining backend back. */
   restore(id: string): void {
-    this.get(id).isDraining = false
+    const endpoint = this.get(id)
+    if (!endpoint.isDraining) return
+    endpoint.isDraining = false
     this.changed()
+    this.parts.events.emit({ type: 'restored', backendId: id })
   }
 
   /** A check now; without active checks, what is known. */
@@ -211,7 +213,6 @@ export class Registry {
     if (from === 'unhealthy') this.warm(endpoint)
     const to = endpoint.health
     this.parts.events.emit({ type: 'health', backendId: endpoint.id, from, to })
-    this.options.logger[to === 'healthy' ? 'info' : 'warn']('health', { backendId: endpoint.id, from, to })
     this.changed()
   }
 

@@ -1,5 +1,7 @@
 const perOctave = 16
 const shift = 4
+/** What fits into 32 bits of microseconds: an hour and eleven minutes. */
+const longestMs = 4_294_967.295
 
 /** Latencies in buckets whose width is a sixteenth of their value: quantiles within 6 %, in constant space; recording allocates nothing. */
 export class Histogram {
@@ -8,10 +10,10 @@ export class Histogram {
   private readonly buckets = new Uint32Array((32 - shift) * perOctave + perOctave)
 
   record(latencyMs: number): void {
-    const value = latencyMs > 0 ? latencyMs : 0
+    const value = latencyMs > 0 ? Math.min(latencyMs, longestMs) : 0
     this.count++
     this.sumMs += value
-    const index = bucketOf(Math.min(value * 1_000, 4_294_967_295) >>> 0)
+    const index = bucketOf((value * 1_000) >>> 0)
     this.buckets[index] = (this.buckets[index] as number) + 1
   }
 
@@ -33,7 +35,7 @@ export class Histogram {
 
   /** How many were at most this long, by whole buckets. */
   countUpTo(latencyMs: number): number {
-    const last = bucketOf(Math.min(latencyMs * 1_000, 4_294_967_295) >>> 0)
+    const last = bucketOf((Math.min(latencyMs, longestMs) * 1_000) >>> 0)
     let total = 0
     for (let index = 0; index <= last; index++) total += this.buckets[index] as number
     return total
@@ -44,6 +46,16 @@ export class Histogram {
     this.sumMs += other.sumMs
     for (let index = 0; index < this.buckets.length; index++)
       this.buckets[index] = (this.buckets[index] as number) + (other.buckets[index] as number)
+  }
+
+  /** Adds what `other` has beyond `before`, an earlier state of it. */
+  addSince(other: Histogram, before: Histogram): void {
+    this.count += other.count - before.count
+    this.sumMs += other.sumMs - before.sumMs
+    for (let index = 0; index < this.buckets.length; index++) {
+      const added = (other.buckets[index] as number) - (before.buckets[index] as number)
+      this.buckets[index] = (this.buckets[index] as number) + added
+    }
   }
 
   /** Halves what it holds, so that what is new weighs more than what is old. */

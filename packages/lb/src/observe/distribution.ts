@@ -1,15 +1,16 @@
 import type { Health } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
 import type { BreakerState } from '../health/circuit-breaker.ts'
-import type { Counters } from '../requests/router.ts'
+import { Histogram } from '../latency/histogram.ts'
+import type { Counters, Router } from '../requests/router.ts'
+import type { Selector } from '../selection/selector.ts'
+import { RateMeter } from './rate-meter.ts'
 
-export interface BackendLoad {
-  readonly host: string
-  readonly port: number
-  readonly zone: string | undefined
-  readonly priority: number
-  readonly weight: number
+/** What attempts came to, at one backend or at all. */
+export interface Load {
+  /** Slots held now. */
   readonly active: number
+  /** Attempts since the start; those of all are the ones at backends that are there now. */
   readonly total: number
   readonly ok: number
   readonly failed: number
@@ -17,10 +18,21 @@ export interface BackendLoad {
   readonly cancelled: number
   /** Failed of those that ended, without the cancelled ones. */
   readonly errorRate: number
+  /** Attempts (of all together: requests) a second, over the last ten seconds, or since it was last asked for where that is longer. */
+  readonly perSecond: number
+  /** Latencies of what succeeded; 0 without the option `metrics`. */
   readonly meanMs: number
   readonly p50Ms: number
   readonly p95Ms: number
   readonly p99Ms: number
+}
+
+export interface BackendLoad extends Load {
+  readonly host: string
+  readonly port: number
+  readonly zone: string | undefined
+  readonly priority: number
+  readonly weight: number
   readonly health: Health
   readonly breaker: BreakerState
   readonly isDraining: boolean
@@ -30,45 +42,112 @@ export interface BackendLoad {
   readonly share: number
 }
 
-export interface LoadDistribution extends Readonly<Counters> {
+export interface LoadDistribution extends Readonly<Counters>, Load {
   /** Epoch milliseconds. */
   readonly at: number
   readonly algorithm: string
-  /** Slots held now. */
-  readonly active: number
   readonly queued: number
   /** What adaptive concurrency allows now. */
   readonly concurrencyLimit: number | undefined
   readonly isPanic: boolean
-  /** Attempts at all backends that are there now. */
-  readonly total: number
   readonly backends: Readonly<Record<string, BackendLoad>>
 }
 
-export function loadOf(endpoint: Endpoint, total: number, measures: boolean): BackendLoad {
-  const ended = endpoint.succeeded + endpoint.failed
-  const histogram = measures ? endpoint.histogram : undefined
+export interface ObservedWorld {
+  readonly router: Router
+  readonly selector: Selector
+  readonly endpoints: () => readonly Endpoint[]
+  readonly algorithm: () => string
+  /** Whether latencies are kept for each backend. */
+  readonly measures: boolean
+  readonly clock: { now(): number; monotonic(): number }
+}
+
+const noLatencies = new Histogram()
+
+/** Sums up what the balancer has counted, when somebody asks. */
+export class LoadObserver {
+  private readonly rates = new WeakMap<Endpoint, RateMeter>()
+  private readonly rate: RateMeter
+  private readonly world: ObservedWorld
+
+  constructor(world: ObservedWorld) {
+    this.world = world
+    this.rate = new RateMeter(0, world.clock.monotonic())
+  }
+
+  /** Its rate counts from now on. */
+  watch(endpoint: Endpoint): void {
+    this.rates.set(endpoint, new RateMeter(endpoint.total, this.world.clock.monotonic()))
+  }
+
+  read(): LoadDistribution {
+    const { router, selector, clock, measures } = this.world
+    selector.refresh()
+    const endpoints = this.world.endpoints()
+    const now = clock.monotonic()
+    const sum = { active: router.inFlight, total: 0, succeeded: 0, failed: 0, cancelled: 0 }
+    const latencies = new Histogram()
+    for (const endpoint of endpoints) {
+      sum.total += endpoint.total
+      sum.succeeded += endpoint.succeeded
+      sum.failed += endpoint.failed
+      sum.cancelled += endpoint.cancelled
+      if (measures) latencies.add(endpoint.histogram)
+    }
+    const loads = endpoints.map((endpoint) => [endpoint.id, this.backend(endpoint, sum.total, now)] as const)
+    return {
+      ...router.counters,
+      ...loadOf(sum, latencies),
+      perSecond: this.rate.read(router.counters.requests, now),
+      at: clock.now(),
+      algorithm: this.world.algorithm(),
+      queued: router.queue.size,
+      concurrencyLimit: router.limit?.current,
+      isPanic: selector.isPanic,
+      backends: Object.fromEntries(loads),
+    }
+  }
+
+  private backend(endpoint: Endpoint, total: number, now: number): BackendLoad {
+    return {
+      host: endpoint.host,
+      port: endpoint.port,
+      zone: endpoint.zone,
+      priority: endpoint.priority,
+      weight: endpoint.weight,
+      ...loadOf(endpoint, this.world.measures ? endpoint.histogram : noLatencies),
+      perSecond: this.rates.get(endpoint)?.read(endpoint.total, now) ?? 0,
+      health: endpoint.health,
+      breaker: endpoint.breaker.state,
+      isDraining: endpoint.isDraining,
+      isEjected: endpoint.isEjected,
+      sessions: endpoint.sessions,
+      share: total === 0 ? 0 : endpoint.total / total,
+    }
+  }
+}
+
+interface Counted {
+  readonly active: number
+  readonly total: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
+function loadOf(counted: Counted, latencies: Histogram): Omit<Load, 'perSecond'> {
+  const ended = counted.succeeded + counted.failed
   return {
-    host: endpoint.host,
-    port: endpoint.port,
-    zone: endpoint.zone,
-    priority: endpoint.priority,
-    weight: endpoint.weight,
-    active: endpoint.active,
-    total: endpoint.total,
-    ok: endpoint.succeeded,
-    failed: endpoint.failed,
-    cancelled: endpoint.cancelled,
-    errorRate: ended === 0 ? 0 : endpoint.failed / ended,
-    meanMs: histogram?.meanMs ?? 0,
-    p50Ms: histogram?.quantile(0.5) ?? 0,
-    p95Ms: histogram?.quantile(0.95) ?? 0,
-    p99Ms: histogram?.quantile(0.99) ?? 0,
-    health: endpoint.health,
-    breaker: endpoint.breaker.state,
-    isDraining: endpoint.isDraining,
-    isEjected: endpoint.isEjected,
-    sessions: endpoint.sessions,
-    share: total === 0 ? 0 : endpoint.total / total,
+    active: counted.active,
+    total: counted.total,
+    ok: counted.succeeded,
+    failed: counted.failed,
+    cancelled: counted.cancelled,
+    errorRate: ended === 0 ? 0 : counted.failed / ended,
+    meanMs: latencies.meanMs,
+    p50Ms: latencies.quantile(0.5),
+    p95Ms: latencies.quantile(0.95),
+    p99Ms: latencies.quantile(0.99),
   }
 }

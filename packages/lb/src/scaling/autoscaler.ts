@@ -1,17 +1,22 @@
 import type { Endpoint } from '../backends/endpoint.ts'
-import { checkCount, checkFields, checkMs, checkNumber } from '../check-options.ts'
+import { checkCount, checkFields, checkFunction, checkMs, checkNumber, show } from '../check-options.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { invalidOption } from '../errors.ts'
-import type { LoadDistribution } from '../observe/distribution.ts'
 import type { EventStream } from '../observe/events.ts'
+import { RecentLatencies } from './recent-latencies.ts'
 import { desiredCount, type LoadSignal, type ScaleTargets } from './scale-signal.ts'
+
+export interface ScaleOptions {
+  /** Aborted when it takes longer than `scaleTimeoutMs`, and when autoscaling is closed. */
+  readonly signal: AbortSignal
+}
 
 /** Starts and stops backends, and adds them to and removes them from the balancer. */
 export interface Scaler {
   /** How many there are, starting ones included. */
   readonly count: number
-  /** Resolves once there are this many; never called again before. */
-  scale(count: number): Promise<void>
+  /** Resolves once there are this many; never called again before, however long that takes. Drain what is stopped. */
+  scale(count: number, options: ScaleOptions): Promise<void>
 }
 
 export interface AutoscaleOptions {
@@ -21,67 +26,88 @@ export interface AutoscaleOptions {
   readonly max?: number
   /** Part of all slots that should be in use. @default 0.7 */
   readonly targetUtilisation?: number
-  /** p95 above which there should be more. @default latency does not count */
+  /** Recent p95 of all backends together above which there should be more. @default latency does not count */
   readonly targetLatencyMs?: number
   /** @default 5_000 */
   readonly intervalMs?: number
   /** Least time between two increases. @default 30_000 */
   readonly scaleOutCooldownMs?: number
-  /** Least time after any change before a decrease. @default 300_000 */
+  /** How long fewer must have been enough, and nothing changed, before a decrease. @default 300_000 */
   readonly scaleInCooldownMs?: number
+  /** A call of the scaler that takes longer has failed. @default 600_000 */
+  readonly scaleTimeoutMs?: number
+}
+
+export interface AutoscaleStatus extends LoadSignal {
+  readonly id: string
+  /** What the load asks for now. */
+  readonly desired: number
+  /** What the scaler was last asked for; `undefined` before the first time. */
+  readonly requested: number | undefined
+  readonly min: number
+  readonly max: number
+  /** The scaler is at work. */
+  readonly isScaling: boolean
 }
 
 export interface Autoscaling {
+  readonly id: string
   /** What the load asks for now. */
   readonly desired: number
-  /** Looks now instead of at the next interval. */
+  /** What that follows from. */
+  status(): AutoscaleStatus
+  /** Looks now instead of at the next interval; while the scaler is at work it waits for that. */
   evaluate(): Promise<void>
+  /** Ends it; what the scaler has started stays. */
   close(): void
 }
 
-interface World {
+export interface AutoscalerWorld {
+  readonly id: string
   readonly clock: Clock
   readonly events: EventStream
-  readonly load: () => LoadDistribution
-  readonly backends: () => readonly Endpoint[]
+  readonly router: { readonly queue: { readonly size: number } }
+  readonly endpoints: () => readonly Endpoint[]
+  /** Whether latencies are kept for each backend. */
+  readonly measures: boolean
   readonly onClose: () => void
 }
 
+interface Cooldowns {
+  readonly intervalMs: number
+  readonly outMs: number
+  readonly inMs: number
+  readonly timeoutMs: number
+}
+
 export class Autoscaler implements Autoscaling {
+  readonly id: string
   private readonly targets: ScaleTargets
-  private readonly intervalMs: number
-  private readonly outMs: number
-  private readonly inMs: number
+  private readonly times: Cooldowns
+  private requested: number | undefined = undefined
   private lastOut = -Infinity
   private lastChange = -Infinity
+  /** Since when fewer would do, and the most that were wanted since then: one quiet moment is no reason to shrink. */
+  private quiet: { readonly since: number; readonly most: number } | undefined = undefined
+  private latencyMs = 0
   private timer: Timer | undefined = undefined
   private running: Promise<void> | undefined = undefined
+  private stop: AbortController | undefined = undefined
   private isClosed = false
+  private readonly latencies = new RecentLatencies()
   private readonly scaler: Scaler
-  private readonly world: World
+  private readonly world: AutoscalerWorld
 
-  constructor(scaler: Scaler, options: AutoscaleOptions, world: World) {
-    checkFields(options, 'autoscale', [
-      'min',
-      'max',
-      'targetUtilisation',
-      'targetLatencyMs',
-      'intervalMs',
-      'scaleOutCooldownMs',
-      'scaleInCooldownMs',
-    ])
-    const { min = 1, max = Math.max(10, min), targetUtilisation = 0.7, targetLatencyMs } = options
-    this.targets = {
-      min: checkCount(min, 'autoscale.min', 0),
-      max: checkCount(max, 'autoscale.max'),
-      utilisation: checkNumber(targetUtilisation, 'autoscale.targetUtilisation', { above: true, max: 1 }),
-      latencyMs:
-        targetLatencyMs === undefined ? undefined : checkMs(targetLatencyMs, 'autoscale.targetLatencyMs'),
-    }
-    if (min > max) throw invalidOption(`autoscale.min (${min}) is more than max (${max})`)
-    this.intervalMs = checkMs(options.intervalMs ?? 5_000, 'autoscale.intervalMs')
-    this.outMs = checkNumber(options.scaleOutCooldownMs ?? 30_000, 'autoscale.scaleOutCooldownMs')
-    this.inMs = checkNumber(options.scaleInCooldownMs ?? 300_000, 'autoscale.scaleInCooldownMs')
+  constructor(scaler: Scaler, options: AutoscaleOptions, world: AutoscalerWorld) {
+    checkFunction((scaler as Scaler | undefined)?.scale, 'scaler.scale')
+    const { targets, times } = checkAutoscale(options)
+    if (targets.latencyMs !== undefined && !world.measures)
+      throw invalidOption(
+        'autoscale.targetLatencyMs needs the latencies that the option metrics: false turns off',
+      )
+    this.id = world.id
+    this.targets = targets
+    this.times = times
     this.scaler = scaler
     this.world = world
   }
@@ -90,12 +116,19 @@ export class Autoscaler implements Autoscaling {
     return desiredCount(this.signal(), this.targets)
   }
 
-  start(): void {
+  status(): AutoscaleStatus {
+    const { min, max } = this.targets
+    const { id, requested, desired } = this
+    return { ...this.signal(), id, requested, desired, min, max, isScaling: this.stop !== undefined }
+  }
+
+  /** The first look at once, then one an interval. */
+  start(delayMs = 0): void {
     if (this.isClosed) return
     this.timer = this.world.clock.setTimer(() => {
       // What goes wrong is told as an event.
-      void this.evaluate().then(() => this.start())
-    }, this.intervalMs)
+      void this.evaluate().then(() => this.start(this.times.intervalMs))
+    }, delayMs)
   }
 
   evaluate(): Promise<void> {
@@ -106,41 +139,127 @@ export class Autoscaler implements Autoscaling {
   close(): void {
     this.isClosed = true
     this.timer?.cancel()
+    this.stop?.abort(new Error('autoscaling was closed'))
     this.world.onClose()
   }
 
   private async adjust(): Promise<void> {
-    const from = this.scaler.count
-    const to = this.desired
-    const now = this.world.clock.monotonic()
-    if (to === from || this.isClosed) return
-    // Coming up to the minimum, at the start or after an accident, neither waits nor makes others wait.
-    if (from >= this.targets.min) {
-      if (to > from && now - this.lastOut < this.outMs) return
-      if (to < from && now - this.lastChange < this.inMs) return
-      if (to > from) this.lastOut = now
-    }
-    this.lastChange = now
+    if (this.isClosed) return
+    let to = this.requested ?? 0
     try {
-      await this.scaler.scale(to)
-      this.world.events.emit({ type: 'scaled', from, to })
+      if (this.targets.latencyMs !== undefined)
+        this.latencyMs = this.latencies.read(this.world.endpoints()).quantile(0.95)
+      const from = this.scaler.count
+      if (!Number.isInteger(from) || from < 0)
+        throw new Error(`scaler.count must be an integer from 0, not ${show(from)}`)
+      to = this.next(from)
+      if (to === from) return
+      this.requested = to
+      await this.scale(to)
+      if (!this.isClosed) this.world.events.emit({ type: 'scaled', from, to })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
-      this.world.events.emit({ type: 'scale-failed', to, error: text })
+      if (!this.isClosed) this.world.events.emit({ type: 'scale-failed', to, error: text })
+    }
+  }
+
+  /** How many there should be now, cool-downs considered. */
+  private next(from: number): number {
+    const { targets, times } = this
+    const { desired } = this
+    const now = this.world.clock.monotonic()
+    if (desired >= from) this.quiet = undefined
+    if (desired === from) return from
+    // Coming up to the minimum, at the start or after an accident, neither waits nor makes others wait.
+    if (from < targets.min) {
+      this.lastChange = now
+      return desired
+    }
+    if (desired > from) {
+      if (now - this.lastOut < times.outMs) return from
+      this.lastOut = now
+      this.lastChange = now
+      return desired
+    }
+    const { since, most } = this.quiet ?? { since: now, most: desired }
+    this.quiet = { since, most: Math.max(most, desired) }
+    if (now - since < times.inMs || now - this.lastChange < times.inMs) return from
+    this.lastChange = now
+    return this.quiet.most
+  }
+
+  /** Rejects after the timeout at once, but settles for the next call only when the scaler does: two calls at a time would undo each other. */
+  private async scale(to: number): Promise<void> {
+    const stop = new AbortController()
+    const { timeoutMs } = this.times
+    this.stop = stop
+    const timer = this.world.clock.setTimer(() => {
+      const error = `the scaler did not finish within ${timeoutMs} ms`
+      this.world.events.emit({ type: 'scale-failed', to, error })
+      stop.abort(new Error(error))
+    }, timeoutMs)
+    stop.signal.addEventListener('abort', () => timer.cancel(), { once: true })
+    try {
+      await this.scaler.scale(to, { signal: stop.signal })
+    } catch (error) {
+      // That it was late has been told.
+      if (!stop.signal.aborted) throw error
+    } finally {
+      timer.cancel()
+      this.stop = undefined
     }
   }
 
   private signal(): LoadSignal {
-    const load = this.world.load()
-    const up = this.world.backends().filter((endpoint) => endpoint.isUp && !endpoint.isDraining)
+    const up = this.world.endpoints().filter((endpoint) => endpoint.isUp && !endpoint.isDraining)
     const slots = up.reduce((sum, endpoint) => sum + endpoint.maxConnections, 0)
     const busy = up.reduce((sum, endpoint) => sum + endpoint.active, 0)
     return {
       current: this.scaler.count,
       utilisation: slots === 0 ? 0 : busy / slots,
-      queued: load.queued,
+      queued: this.world.router.queue.size,
       slotsEach: up.length === 0 ? 1 : slots / up.length,
-      latencyMs: up.reduce((most, endpoint) => Math.max(most, load.backends[endpoint.id]?.p95Ms ?? 0), 0),
+      latencyMs: this.latencyMs,
     }
+  }
+}
+
+const names = [
+  'min',
+  'max',
+  'targetUtilisation',
+  'targetLatencyMs',
+  'intervalMs',
+  'scaleOutCooldownMs',
+  'scaleInCooldownMs',
+  'scaleTimeoutMs',
+]
+
+function checkAutoscale(options: AutoscaleOptions): {
+  readonly targets: ScaleTargets
+  readonly times: Cooldowns
+} {
+  checkFields(options, 'autoscale', names)
+  const at = (name: string): string => `autoscale.${name}`
+  const min = checkCount(options.min ?? 1, at('min'), 0)
+  const max = checkCount(options.max ?? Math.max(10, min), at('max'))
+  if (min > max) throw invalidOption(`autoscale.min (${min}) is more than max (${max})`)
+  const { targetLatencyMs: latency } = options
+  return {
+    targets: {
+      min,
+      max,
+      utilisation: checkNumber(options.targetUtilisation ?? 0.7, at('targetUtilisation'), {
+        above: true,
+        max: 1,
+      }),
+      latencyMs: latency === undefined ? undefined : checkMs(latency, at('targetLatencyMs')),
+    },
+    times: {
+      intervalMs: checkMs(options.intervalMs ?? 5_000, at('intervalMs')),
+      outMs: checkNumber(options.scaleOutCooldownMs ?? 30_000, at('scaleOutCooldownMs')),
+      inMs: checkNumber(options.scaleInCooldownMs ?? 300_000, at('scaleInCooldownMs')),
+      timeoutMs: checkMs(options.scaleTimeoutMs ?? 600_000, at('scaleTimeoutMs')),
+    },
   }
 }

@@ -5,7 +5,7 @@ import type { Backend, BackendOptions } from '../backends/backend.ts'
 import type { Balancer } from '../balancer.ts'
 import { checkFields, checkMs, checkText, checkTexts } from '../check-options.ts'
 import { LbError } from '../errors.ts'
-import type { Scaler } from './autoscaler.ts'
+import type { ScaleOptions, Scaler } from './autoscaler.ts'
 
 export interface LocalProcessesOptions {
   /** The program; it must listen on `127.0.0.1` at the port that it is given. */
@@ -31,6 +31,7 @@ interface Running {
 export interface LocalProcesses extends Scaler {
   /** Ids of the processes, the oldest first. */
   readonly pids: readonly number[]
+  scale(count: number, options?: ScaleOptions): Promise<void>
   /** Stops all of them. */
   close(): Promise<void>
 }

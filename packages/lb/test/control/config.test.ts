@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
-import { createBalancer, highAvailability, parseConfig, quantumAware, readConfig } from '../../src/index.ts'
+import { parseConfig, readConfig } from '../../src/control/config.ts'
+import { createBalancer, highAvailability, quantumAware } from '../../src/index.ts'
 import { checkOptions } from '../../src/options.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
@@ -10,7 +10,7 @@ const yaml = readFileSync(new URL('../fixtures/lb.yaml', import.meta.url), 'utf8
 
 describe('a configuration file', () => {
   it('in the seed’s words becomes options and backends', () => {
-    const { options, backends, logging, monitoring } = readConfig(yaml, parse)
+    const { options, backends, logging, monitoring } = readConfig(yaml)
     expect(options).toMatchObject({
       algorithm: { name: 'quantum-aware', capabilityWeight: 0.3, latencyWeight: 0.2 },
       healthCheck: { intervalMs: 5_000, timeoutMs: 2_000, unhealthyThreshold: 3, healthyThreshold: 2 },
@@ -118,7 +118,7 @@ describe('a configuration file', () => {
   })
 
   it('that is no YAML is refused with its cause', () => {
-    expect(() => readConfig('a: [', parse)).toThrow(code('OPTIONS_INVALID'))
+    expect(() => readConfig('a: [')).toThrow(code('OPTIONS_INVALID'))
   })
 })
 

@@ -1,5 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
-import type { Logger } from '../../src/index.ts'
+import { describe, expect, it } from 'vitest'
 import { Histogram } from '../../src/latency/histogram.ts'
 import { fleet } from '../support/fleet.ts'
 
@@ -68,28 +67,49 @@ describe('metrics', () => {
     expect(distribution.backends['b1']).toMatchObject({ active: 1, total: 2, cancelled: 1, errorRate: 0 })
   })
 
-  it('read as Prometheus text', () => {
-    const text = busy().lb.metrics()
-    const lines = text.split('\n')
-    expect(lines).toContain('aether_lb_requests_total 12')
-    const labels = 'backend="b0",zone="a \\"quoted\\" zone"'
-    expect(lines).toContain(`aether_lb_backend_failed_total{${labels}} 2`)
-    expect(lines).toContain(`aether_lb_backend_latency_seconds_bucket{${labels},le="0.005"} 0`)
-    expect(lines).toContain(`aether_lb_backend_latency_seconds_bucket{${labels},le="+Inf"} 8`)
-    expect(lines).toContain(`aether_lb_backend_latency_seconds_sum{${labels}} 0.08`)
-    expect(text.endsWith('\n')).toBe(true)
-    const sample = /^[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)*",?)+\})? \d+(\.\d+)?(e-?\d+)?$/
-    for (const line of lines.filter((each) => each !== '' && !each.startsWith('#')))
-      expect(line).toMatch(sample)
-    for (const family of new Set(lines.map((line) => /^# TYPE (\S+)/.exec(line)?.[1]).filter(Boolean)))
-      expect(lines.filter((line) => line.startsWith(`# TYPE ${family} `))).toHaveLength(1)
+  it('sum up for all what they say of each', () => {
+    const distribution = busy().lb.getLoadDistribution()
+    expect(distribution).toMatchObject({ ok: 8, failed: 2, cancelled: 1, errorRate: 0.2, meanMs: 10 })
+    for (const name of ['p50Ms', 'p95Ms', 'p99Ms'] as const) expect(distribution[name]).toBeCloseTo(10, 0)
   })
 
-  it('can do without histograms', () => {
+  it('tell the rate of the last seconds, of each backend and of all', () => {
+    const { lb, clock } = fleet(2)
+    const perSecond = () => {
+      const { perSecond: all, backends } = lb.getLoadDistribution()
+      return [all, backends['b0']!.perSecond + backends['b1']!.perSecond].map((each) => Math.round(each))
+    }
+    expect(perSecond()).toEqual([0, 0])
+    const run = (seconds: number, rate: number) => {
+      for (let n = 0; n < seconds * 10; n++) {
+        for (let each = 0; each < rate / 10; each++) lb.pick().done()
+        clock.advance(100)
+        // How often somebody looks makes no difference.
+        if (n % 7 === 0) perSecond()
+      }
+    }
+    run(10, 50)
+    expect(perSecond()).toEqual([50, 50])
+    run(60, 200)
+    expect(perSecond()).toEqual([200, 200])
+    run(60, 0)
+    expect(perSecond()).toEqual([0, 0])
+    clock.advance(3_600_000)
+    for (let n = 0; n < 3_600; n++) lb.pick().done()
+    clock.advance(3_600_000)
+    // Nobody has asked for two hours: it is the rate of those.
+    expect(lb.getLoadDistribution().perSecond).toBeCloseTo(0.5, 5)
+  })
+
+  it('can do without histograms', async () => {
     const { lb } = fleet(1, { metrics: false })
     lb.pick().done('ok', 10)
-    expect(lb.getLoadDistribution().backends['b0']).toMatchObject({ ok: 1, meanMs: 0 })
-    expect(lb.metrics()).not.toContain('latency_seconds')
+    expect(lb.getLoadDistribution()).toMatchObject({
+      ok: 1,
+      meanMs: 0,
+      backends: { b0: { ok: 1, p95Ms: 0 } },
+    })
+    expect(await lb.metrics()).not.toMatch(/latency_seconds_bucket/)
   })
 })
 
@@ -120,17 +140,34 @@ describe('events', () => {
     const { lb } = fleet(0)
     const slow = lb.events({ limit: 2 })
     for (const id of ['a', 'b', 'c']) lb.add({ id, host: 'h', port: 1 })
+    expect((await slow.next()).value).toEqual({ type: 'missed', count: 1 })
     expect((await slow.next()).value).toEqual({ type: 'backend-added', backendId: 'b' })
     expect((await slow.next()).value).toEqual({ type: 'backend-added', backendId: 'c' })
+    lb.restore('a')
+    lb.update('a', { weight: 2 })
+    expect((await slow.next()).value).toEqual({ type: 'backend-updated', backendId: 'a' })
   })
-})
 
-describe('the logger', () => {
-  it('is told with fields what an operator should know', () => {
-    const log = vi.fn<Logger['info']>()
-    const logger: Logger = { debug: log, info: log, warn: log, error: log }
-    const { lb } = fleet(1, { logger, breaker: { failureThreshold: 1 } })
-    lb.pick().done('failed')
-    expect(log).toHaveBeenCalledWith('breaker', { backendId: 'b0', to: 'open' })
+  it('end for one who waits when it returns, breaks out, or the balancer closes, before or after', async () => {
+    const { lb } = fleet(0)
+    const waiting = lb.events()
+    const next = waiting.next()
+    await waiting.return!()
+    expect(await next).toEqual({ done: true, value: undefined })
+    const looping = (async () => {
+      for await (const event of lb.events()) return event
+      return undefined
+    })()
+    const other = lb.events().next()
+    lb.add({ id: 'x', host: 'h', port: 1 })
+    expect(await looping).toEqual({ type: 'backend-added', backendId: 'x' })
+    expect((await other).value).toEqual({ type: 'backend-added', backendId: 'x' })
+    const open = lb.events().next()
+    await lb.close()
+    expect(await open).toEqual({ done: true, value: undefined })
+    expect(await lb.events().next()).toEqual({ done: true, value: undefined })
+    expect(() => lb.events({ limit: 0 })).toThrow(
+      expect.objectContaining({ code: 'ERR_AETHER_OPTIONS_INVALID' }) as Error,
+    )
   })
 })

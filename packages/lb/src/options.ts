@@ -1,4 +1,4 @@
-import { type AffinityOptions, checkAffinity, type CheckedAffinity } from './affinity/affinity.ts'
+import { type AffinityOptions, checkAffinity, type CheckedAffinity } from './affinity/affinity-options.ts'
 import {
   checkBoolean,
   checkCount,
@@ -14,12 +14,12 @@ import { type BreakerOptions, checkBreaker } from './health/circuit-breaker.ts'
 import { checkHealth, type CheckedHealth, type HealthCheckOptions } from './health/health-checker.ts'
 import { checkOutlier, type OutlierOptions } from './health/outlier-detector.ts'
 import { checkSlowStart, type SlowStartOptions } from './health/slow-start.ts'
-import { checkRateLimit, type CheckedRateLimit, type RateLimitOptions } from './limits/rate-limiter.ts'
+import { checkRateLimit, type CheckedRateLimit, type RateLimitOptions } from './limits/rate-limit-options.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import type { Random } from './random.ts'
 import { checkQueue, type QueueOptions } from './requests/admission-queue.ts'
 import { checkConcurrency, type ConcurrencyOptions } from './requests/gradient-limit.ts'
-import type { Call } from './requests/route-run.ts'
+import type { Call } from './requests/call.ts'
 import { checkHedge, checkRetry, type HedgeOptions, type RetryOptions } from './requests/retry-policy.ts'
 import { type Judge, judgeStatus } from './requests/verdict.ts'
 import { checkGroups, type ReplicaGroup } from './scaling/replica-groups.ts'
@@ -118,7 +118,8 @@ export interface CheckedOptions {
   readonly random: Random | undefined
 }
 
-const keys: readonly (keyof BalancerOptions)[] = [
+/** Every option that there is. */
+export const optionNames: readonly (keyof BalancerOptions)[] = [
   'algorithm',
   'healthCheck',
   'breaker',
@@ -152,7 +153,7 @@ const keys: readonly (keyof BalancerOptions)[] = [
 
 /** Every option with its default, checked and copied; `ERR_AETHER_OPTIONS_INVALID` otherwise. */
 export function checkOptions(options: BalancerOptions): CheckedOptions {
-  checkFields(options, 'options', keys)
+  checkFields(options, 'options', optionNames)
   for (const name of ['judge', 'call', 'resolve', 'random'] as const)
     if (options[name] !== undefined) checkFunction(options[name], name)
   const { random, clock = systemClock, logger = silentLogger } = options

@@ -1,6 +1,5 @@
 import * as z from 'zod'
 import { type AlgorithmName, algorithmNames, type AlgorithmOptions } from '../strategies/algorithm.ts'
-import { checkSchema } from './check-schema.ts'
 import { anything, type Field, number, oneOf, section, text, withoutNulls } from './fields.ts'
 
 type Config = Omit<AlgorithmOptions, 'name'>
@@ -58,10 +57,6 @@ export const algorithm: z.ZodType<AlgorithmOptions> = z
     }
     return z.NEVER
   })
-
-export function parseAlgorithm(value: unknown): AlgorithmOptions {
-  return checkSchema(z.object({ algorithm }), { algorithm: value }, 'algorithm').algorithm
-}
 
 function spell(value: unknown): unknown {
   if (typeof value === 'string') return { type: spellType(value) }

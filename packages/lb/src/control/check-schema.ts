@@ -35,6 +35,7 @@ function complaint(issue: z.core.$ZodIssue): string {
   const { input } = issue
   const choices = issue.code === 'invalid_value' ? issue.values.map(String) : []
   const allowed = choices.length === 0 ? issue.message : `one of ${choices.join(', ')}`
+  if (issue.path.includes('secret')) return `must be ${allowed}`
   if (input === undefined) return `is missing: it must be ${allowed}`
   return `must be ${allowed}, not ${show(input)}${typeof input === 'string' ? suggest(input, choices) : ''}`
 }

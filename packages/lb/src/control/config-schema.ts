@@ -18,6 +18,7 @@ import {
   anything,
   count,
   countOrNone,
+  entries,
   flag,
   number,
   oneOf,
@@ -29,6 +30,7 @@ import {
   switched,
   text,
   textRecord,
+  texts,
 } from './fields.ts'
 
 type HealthFile = Omit<HealthCheckOptions, 'probe'> & HttpProbeOptions & { readonly type?: 'tcp' | 'http' }
@@ -49,6 +51,7 @@ const healthCheck = switched<HealthFile>({
   degraded_threshold: ['degradedThreshold', count],
   healthy_threshold: ['healthyThreshold', count],
   degraded_after: ['degradedMs', seconds],
+  max_concurrent: ['maxConcurrent', count],
 }).transform((options, context): HealthCheckOptions | false => {
   if (options === false) return false
   const { type = 'tcp', path, method, headers, secure, ca, statuses, degradedHeader, ...rest } = options
@@ -82,7 +85,7 @@ const rateLimit = switched<RateLimitOptions>({
   ],
   ddos_threshold: ['floodThreshold', count],
   ddos_ban: ['floodBanMs', seconds],
-  max_clients: ['maxClients', count],
+  max_clients: ['maxClients', entries],
 })
 
 const outlier = switched<OutlierOptions>({
@@ -120,18 +123,23 @@ const by = z.preprocess(
   (value) => (typeof value === 'string' ? value.replaceAll('_', '-') : value),
   oneOf(kinds),
 )
+/** Of several the first signs, and all are accepted. */
+const secret = z.union([text, texts], 'a text, or a list of texts')
 /** `true` and `false` as in the document, or what else a session may be known by. */
 const affinity = z.preprocess(
   (value) => (typeof value === 'boolean' ? { enabled: value } : value),
-  switched<Partial<AffinityOptions>>({
-    by: ['by', by],
-    ttl: ['ttlMs', seconds],
-    max_sessions: ['maxSessions', count],
-    header: ['header', text],
-    cookie_name: ['cookieName', text],
-    secret: ['secret', text],
-    secure: ['secure', flag],
-  }).transform((options): AffinityOptions | false => options && { by: 'session', ...options }),
+  switched<Partial<AffinityOptions>>(
+    {
+      by: ['by', by],
+      ttl: ['ttlMs', seconds],
+      max_sessions: ['maxSessions', entries],
+      header: ['header', text],
+      cookie_name: ['cookieName', text],
+      secret: ['secret', secret],
+      secure: ['secure', flag],
+    },
+    'true, false or an object',
+  ).transform((options): AffinityOptions | false => options && { by: 'session', ...options }),
 )
 
 const groups = z.record(

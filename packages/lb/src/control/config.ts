@@ -1,13 +1,26 @@
-import { LineCounter, parseDocument, type Document } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  Lexer,
+  LineCounter,
+  parseDocument,
+  Parser,
+  YAMLParseError,
+} from 'yaml'
 import { LbError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
+import { strategyFactory } from '../strategies/algorithm.ts'
 import { checkSchema, type Locate } from './check-schema.ts'
 import { configSchema, type LbConfig } from './config-schema.ts'
 
 export type { LbConfig } from './config-schema.ts'
 
 /** More is no configuration of a balancer. */
-const longestText = 4 * 1024 * 1024
+const longestText = 1_048_576
+/** Far more than a configuration has; what nests much deeper overflows the stack of those who read it, and may end the process. */
+const deepest = 50
 /** How often all aliases together may be followed: a few lines could otherwise stand for billions. */
 const maxAliases = 100
 
@@ -27,6 +40,7 @@ export function readConfig(text: string): LbConfig {
       'ERR_AETHER_OPTIONS_INVALID',
       `the configuration has ${text.length} characters, at most ${longestText} are read`,
     )
+  checkDepth(text)
   const lines = new LineCounter()
   const parsed = parseText(text, lines)
   return parse(parsed.value, locator(parsed.document, lines))
@@ -39,40 +53,68 @@ export function parseConfig(value: unknown): LbConfig {
 
 function parse(value: unknown, locate: Locate | undefined): LbConfig {
   const config = checkSchema(configSchema, value ?? {}, 'config', locate)
-  // What depends on more than one value: a maximum below its minimum, a cookie without a secret.
-  checkOptions(config.options)
+  try {
+    // What depends on more than one value: a maximum below its minimum, a cookie without a secret.
+    const { algorithm } = checkOptions(config.options)
+    strategyFactory(algorithm)
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error
+    throw new LbError(error.code, `load_balancing, as options in milliseconds: ${error.message}`, {
+      cause: error,
+    })
+  }
   return config
 }
 
-function parseText(
-  text: string,
-  lines: LineCounter,
-): { readonly document: Document; readonly value: unknown } {
+/** The parser of tokens keeps a stack of its own, so it can look at anything. */
+function checkDepth(text: string): void {
+  const parser = new Parser()
+  for (const lexeme of new Lexer().lex(text)) {
+    // What it yields is complete, and of no interest here.
+    Array.from(parser.next(lexeme))
+    // A collection in it takes two places.
+    if (parser.stack.length > deepest * 2)
+      throw new LbError(
+        'ERR_AETHER_OPTIONS_INVALID',
+        `the configuration nests more than ${deepest} levels deep`,
+      )
+  }
+}
+
+interface Parsed {
+  readonly document: Document
+  readonly value: unknown
+}
+
+function parseText(text: string, lines: LineCounter): Parsed {
   try {
     const document = parseDocument(text, {
       lineCounter: lines,
       schema: 'core',
-      uniqueKeys: true,
       strict: true,
+      uniqueKeys: true,
+      // With a tag it is something else than it seems, and nothing here needs any.
+      resolveKnownTags: false,
     })
-    // A tag that is not of the core schema is only a warning there: here nothing stands for anything else.
     const [problem] = [...document.errors, ...document.warnings]
     if (problem !== undefined) throw problem
     return { document, value: document.toJS({ maxAliasCount: maxAliases }) as unknown }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new LbError('ERR_AETHER_OPTIONS_INVALID', `the configuration cannot be read: ${why}`, {
-      cause: error,
-    })
+    throw new LbError('ERR_AETHER_OPTIONS_INVALID', `the configuration cannot be read: ${reasonOf(error)}`)
   }
+}
+
+/** Without the lines themselves, which the parser shows too: there may be a secret in them. */
+function reasonOf(error: unknown): string {
+  const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  return error instanceof YAMLParseError ? reason.replace(/:$/, '') : reason
 }
 
 /** Finds the line of what stands at a path, or of the nearest thing around it. */
 function locator(document: Document, lines: LineCounter): Locate {
   return (path) => {
     for (let length = path.length; length > 0; length--) {
-      const node: unknown = document.getIn(path.slice(0, length), true)
-      const start = rangeOf(node)
+      const start = startOf(document, path.slice(0, length))
       if (start === undefined) continue
       const { line, col } = lines.linePos(start)
       return `line ${line}, column ${col}: `
@@ -81,8 +123,12 @@ function locator(document: Document, lines: LineCounter): Locate {
   }
 }
 
-function rangeOf(node: unknown): number | undefined {
-  if (typeof node !== 'object' || node === null) return undefined
-  const { range } = node as { readonly range?: readonly number[] | null }
-  return range?.[0]
+function startOf(document: Document, path: readonly PropertyKey[]): number | undefined {
+  const parent: unknown = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
+  // What stands in a map begins with its key.
+  const pair = isMap(parent)
+    ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1))
+    : undefined
+  const node: unknown = pair?.key ?? document.getIn(path, true)
+  return isNode(node) ? node.range?.[0] : undefined
 }

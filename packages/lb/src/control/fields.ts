@@ -35,6 +35,12 @@ export const positiveShare: z.ZodType<number> = number('a number above 0 and at 
 export const text: z.ZodType<string> = z
   .string('a text that is not empty')
   .regex(/\S/, 'a text that is not empty')
+/** Tables take the memory of all their places at once. */
+export const entries: z.ZodType<number> = number('an integer from 1 to 10000000', {
+  min: 1,
+  max: 10_000_000,
+  integer: true,
+})
 export const flag: z.ZodType<boolean> = z.boolean('true or false')
 export const texts: z.ZodType<readonly string[]> = z.array(text, 'a list of texts')
 export const textRecord: z.ZodType<Readonly<Record<string, string>>> = z.record(
@@ -56,7 +62,7 @@ export function oneOf<const T extends string>(choices: readonly T[]): z.ZodType<
 export type Field<T> = readonly [name: keyof T & string, schema: z.ZodType, presence?: 'required']
 
 /** An object with these keys and no others, as the options they stand for. A key without a value in YAML is null: as if it were not there. */
-export function section<T>(fields: Readonly<Record<string, Field<T>>>): z.ZodType<T> {
+export function section<T>(fields: Readonly<Record<string, Field<T>>>, allowed = 'an object'): z.ZodType<T> {
   const known = Object.keys(fields)
   const shape = Object.fromEntries(
     Object.entries(fields).map(([key, [, schema, presence]]) => [
@@ -66,7 +72,7 @@ export function section<T>(fields: Readonly<Record<string, Field<T>>>): z.ZodTyp
   )
   const object = z.strictObject(shape, {
     error: (issue) =>
-      issue.code === 'unrecognized_keys' ? unknownKey(String(issue.keys[0]), known) : 'an object',
+      issue.code === 'unrecognized_keys' ? unknownKey(String(issue.keys[0]), known) : allowed,
   })
   return z.preprocess(withoutNulls, object).transform((values) => {
     const named = Object.entries(values).flatMap(([key, value]) => {
@@ -78,10 +84,15 @@ export function section<T>(fields: Readonly<Record<string, Field<T>>>): z.ZodTyp
 }
 
 /** The same with the key `enabled`: where that is false, `false` stands for all of it. */
-export function switched<T>(fields: Readonly<Record<string, Field<T>>>): z.ZodType<T | false> {
-  return section<T & { readonly enabled?: boolean }>({ enabled: ['enabled', flag], ...fields }).transform(
-    ({ enabled = true, ...options }) => enabled && (options as T),
-  )
+export function switched<T>(
+  fields: Readonly<Record<string, Field<T>>>,
+  allowed = 'an object',
+): z.ZodType<T | false> {
+  const all: Readonly<Record<string, Field<T & { readonly enabled?: boolean }>>> = {
+    enabled: ['enabled', flag],
+    ...fields,
+  }
+  return section(all, allowed).transform(({ enabled = true, ...options }) => enabled && (options as T))
 }
 
 export function withoutNulls(value: unknown): unknown {

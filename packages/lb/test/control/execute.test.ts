@@ -327,7 +327,7 @@ describe('execute', () => {
     )
     const config = { host: 'h', port: 1, wieght: 2 }
     expect(await messageOf({ operation: 'add_backend', backend_config: config })).toMatch(
-      /^backend_config has an unknown key "wieght", did you mean "weight"\? It may have id, host, port, weight, /,
+      /^backend_config has an unknown key "wieght", did you mean "weight"\? It may have id, host, port, hostname, weight, /,
     )
     expect(await messageOf({ operation: 'add_backend', backend_config: { host: 'h', port: 0 } })).toBe(
       'backend_config.port must be an integer from 1 to 65535, not 0',

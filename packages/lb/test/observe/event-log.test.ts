@@ -57,7 +57,8 @@ describe('the logger', () => {
       ['info', 'panic', { isPanic: false }],
       ['info', 'breaker', { backendId: 'a', to: 'closed' }],
     ])
-    for (let n = 0; n < 2; n++) expect(() => lb.pick({ clientIp: '10.1.1.1' })).toThrow(/10\.1\.1\.1|flood|requests/)
+    for (let n = 0; n < 2; n++)
+      expect(() => lb.pick({ clientIp: '10.1.1.1' })).toThrow(/10\.1\.1\.1|flood|requests/)
     expect(take()).toEqual([['warn', 'flood', { client: '10.1.1.1' }]])
     isUp = false
     await clock.pass(10_000)

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { clientKey } from '../hash/client-key.ts'
 
 /** What is kept of one client. */
@@ -10,40 +11,25 @@ export interface ClientEntry {
   inWindow: number
   inWindowBefore: number
   bannedUntil: number
-  newer: ClientEntry | undefined
-  older: ClientEntry | undefined
 }
 
 /** Clients by address, IPv6 by /64, at most `limit` of them: who was silent longest is forgotten. */
 export class ClientTable {
-  private readonly entries = new Map<string, ClientEntry>()
-  private newest: ClientEntry | undefined = undefined
-  private oldest: ClientEntry | undefined = undefined
-  private readonly limit: number
+  private readonly clients: LRUCache<string, ClientEntry>
 
   constructor(limit: number) {
-    this.limit = limit
+    this.clients = new LRUCache({ max: limit })
   }
 
   get size(): number {
-    return this.entries.size
+    return this.clients.size
   }
 
   /** The entry of an address; it becomes the newest. */
   touch(address: string): ClientEntry {
     const key = clientKey(address)
-    const found = this.entries.get(key)
-    if (found !== undefined) {
-      if (found !== this.newest) {
-        this.unlink(found)
-        this.link(found)
-      }
-      return found
-    }
-    if (this.entries.size >= this.limit && this.oldest !== undefined) {
-      this.entries.delete(this.oldest.key)
-      this.unlink(this.oldest)
-    }
+    const found = this.clients.get(key)
+    if (found !== undefined) return found
     const entry: ClientEntry = {
       key,
       arrivesAt: -Infinity,
@@ -51,26 +37,8 @@ export class ClientTable {
       inWindow: 0,
       inWindowBefore: 0,
       bannedUntil: -Infinity,
-      newer: undefined,
-      older: undefined,
     }
-    this.entries.set(key, entry)
-    this.link(entry)
+    this.clients.set(key, entry)
     return entry
-  }
-
-  private link(entry: ClientEntry): void {
-    entry.older = this.newest
-    entry.newer = undefined
-    if (this.newest === undefined) this.oldest = entry
-    else this.newest.newer = entry
-    this.newest = entry
-  }
-
-  private unlink(entry: ClientEntry): void {
-    if (entry.newer === undefined) this.newest = entry.older
-    else entry.newer.older = entry.older
-    if (entry.older === undefined) this.oldest = entry.newer
-    else entry.older.newer = entry.newer
   }
 }

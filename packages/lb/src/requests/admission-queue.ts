@@ -1,4 +1,5 @@
 import { checkCount, checkFields, checkMs } from '../check-options.ts'
+import type { LbRequest } from './request.ts'
 
 export interface QueueOptions {
   /** Requests that may wait; 0 turns waiting off. @default 1_000 */
@@ -18,13 +19,20 @@ export function checkQueue(options: QueueOptions, path = 'queue'): Required<Queu
   }
 }
 
+/** What came of a turn: it took a slot, it is gone without one, or nothing that is free suits it. */
+export type Turn = 'taken' | 'gone' | 'waits'
+
 /** Who waits; it is its own entry in the queue. */
 export interface Waiting {
+  readonly request: LbRequest
+  /** Backends are excluded that had it before. */
+  readonly hasTried: boolean
   readonly queuePriority: number
   /** @internal */ queuedAt: number
   /** @internal */ isQueued: boolean
   /** @internal */ queueOlder: Waiting | undefined
   /** @internal */ queueNewer: Waiting | undefined
+  takeTurn(now: number): Turn
   /** Refused after all: to make room, or because it waited too long while a queue stands. */
   shed(reason: 'full' | 'overload'): void
 }
@@ -105,7 +113,7 @@ export class AdmissionQueue {
     waiting.queueNewer = undefined
     waiting.isQueued = false
     this.size--
-    if (this.size === 0) this.isOverloaded = false
+    if (this.size === 0) this.forgetWaits()
   }
 
   private line(waiting: Waiting): Line {
@@ -119,6 +127,13 @@ export class AdmissionQueue {
     if (this.intervalEnd > -Infinity) this.isOverloaded = this.leastWaitMs > this.options.targetMs
     this.intervalEnd = now + this.options.intervalMs
     this.leastWaitMs = waitMs
+  }
+
+  /** Nobody waits: what stands from now on is another queue. */
+  private forgetWaits(): void {
+    this.isOverloaded = false
+    this.leastWaitMs = Infinity
+    this.intervalEnd = -Infinity
   }
 
   private shedLate(line: Line, now: number): void {

@@ -33,9 +33,7 @@ export interface AttemptOwner {
 /** The lease of an attempt, and its timeout in the wheel. */
 export class RouteAttempt extends HeldLease implements Attempt, Due {
   readonly number: number
-  readonly isHedge: boolean
-  /** Holds a place in the retry budget. */
-  readonly isRetry: boolean
+  readonly kind: AttemptKind
   dueBefore: Due | undefined = undefined
   dueAfter: Due | undefined = undefined
   dueTick = -1
@@ -47,8 +45,16 @@ export class RouteAttempt extends HeldLease implements Attempt, Due {
     super(endpoint, run.owner, run.launchedAt)
     this.run = run
     this.number = run.attempts
-    this.isHedge = run.kind === 'hedge'
-    this.isRetry = run.kind !== 'first'
+    this.kind = run.kind
+  }
+
+  get isHedge(): boolean {
+    return this.kind === 'hedge'
+  }
+
+  /** Holds a place in the retry budget. */
+  get isRetry(): boolean {
+    return this.kind !== 'first'
   }
 
   /** Made when first asked for: an attempt that needs no signal does not pay for one. */

@@ -66,6 +66,11 @@ export class GradientLimit {
     this.adjust(Math.max(0.5, Math.min(1, (1.5 * this.longMs) / shortMs)))
   }
 
+  /** A failure that took longer than usual, such as a timeout, says as much as a slow success; a quick one says nothing. */
+  sampleFailure(latencyMs: number, active: number): void {
+    if (this.longMs > 0 && latencyMs > this.longMs) this.sample(latencyMs, active)
+  }
+
   private adjust(gradient: number): void {
     const { min, max } = this.options
     this.exact = Math.min(max, Math.max(min, 0.8 * this.exact + 0.2 * (this.exact * gradient + 4)))

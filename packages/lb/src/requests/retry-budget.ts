@@ -1,11 +1,12 @@
-/** Most that can be saved up from requests without retries. */
+/** Most that can be saved up from requests without retries: what fails at once, when a backend dies, may be tried elsewhere at once. */
 const maxSaved = 100
 /** Retries per second that even little traffic may make. */
 const reservePerSecond = 10
 
 /**
  * Keeps retries from turning an outage into a storm: every request pays a fifth of a retry in, ten more a second are free, and at no time are more under way
- * than a fifth of all requests, or three. Under total failure that makes at most 1.2 R + 10/s attempts, and ten once.
+ * than a fifth of all requests, or three. Under total failure that makes at most 1.2 R + 10/s attempts, and ten once (R are the requests since the start:
+ * of those before the failure a hundred retries at most are saved up).
  */
 export class RetryBudget {
   /** Retries that wait or run. */
@@ -25,9 +26,13 @@ export class RetryBudget {
     this.saved = Math.min(maxSaved, this.saved + this.share)
   }
 
-  /** Whether one more may start now; if so `end` must follow. `requests`: active and pending ones. */
-  begin(requests: number, now: number): boolean {
-    if (this.active >= Math.max(this.minConcurrent, requests * this.share)) return false
+  /**
+   * Whether one more may start now; if so `end` must follow. `requests`: active and pending ones. `isHandedOn` where it takes the place of one that ends now,
+   * and for which `end` is not called.
+   */
+  begin(requests: number, now: number, isHandedOn = false): boolean {
+    const others = isHandedOn ? this.active - 1 : this.active
+    if (others >= Math.max(this.minConcurrent, requests * this.share)) return false
     if (now > this.refilledAt) {
       const elapsed = this.refilledAt === -Infinity ? 0 : now - this.refilledAt
       this.reserve = Math.min(reservePerSecond, this.reserve + (elapsed * reservePerSecond) / 1_000)
@@ -37,7 +42,7 @@ export class RetryBudget {
     if (this.saved >= 1 - 1e-9) this.saved = Math.max(0, this.saved - 1)
     else if (this.reserve >= 1) this.reserve -= 1
     else return false
-    this.active++
+    if (!isHandedOn) this.active++
     return true
   }
 

@@ -1,29 +1,25 @@
 import type { Endpoint } from '../backends/endpoint.ts'
-import { closedError, LbError } from '../errors.ts'
-import type { Waiting } from './admission-queue.ts'
-import { type Attempt, type AttemptKind, type AttemptOwner, RouteAttempt } from './attempt.ts'
+import type { LbError } from '../errors.ts'
+import type { Turn, Waiting } from './admission-queue.ts'
+import { type AttemptKind, type AttemptOwner, RouteAttempt } from './attempt.ts'
+import type { Call, RouteResult } from './call.ts'
 import type { LeaseOwner, Outcome } from './lease.ts'
+import { Pause } from './pause.ts'
+import { overloaded } from './refusals.ts'
 import { isIdempotent, type LbRequest } from './request.ts'
 import { backoffMs } from './retry-policy.ts'
+import {
+  attemptTimeout,
+  deadlineExceeded,
+  type NotRetried,
+  notWanted,
+  routeFailed,
+  type RunSummary,
+} from './route-errors.ts'
 import type { Router } from './router.ts'
+import { Setback } from './setback.ts'
 import type { Due } from './timer-wheel.ts'
 import { isUnsent, type Verdict } from './verdict.ts'
-
-/** What the caller does with a backend: a value or a promise of one; throw for a failure. */
-export type Call<T> = (attempt: Attempt) => PromiseLike<T> | T
-
-export interface RouteResult<T> {
-  readonly value: T
-  readonly backendId: string
-  readonly requestId: string | undefined
-  /** From the call of `route` to its result, waiting and retries included. */
-  readonly latencyMs: number
-  readonly attempts: number
-  /** The answer is that of a second attempt beside a slow first one. */
-  readonly isHedged: boolean
-  /** For the client, where affinity goes by cookie and the session is new here. */
-  readonly setCookie: string | undefined
-}
 
 export interface RouteStart<T> {
   readonly request: LbRequest
@@ -35,21 +31,13 @@ export interface RouteStart<T> {
 
 const untried: readonly Endpoint[] = []
 
-/** A pause of a run: before a retry, or before a hedge. */
-class Pause implements Due {
-  dueBefore: Due | undefined = undefined
-  dueAfter: Due | undefined = undefined
-  dueTick = -1
-  readonly onDue: () => void
-
-  constructor(onDue: () => void) {
-    this.onDue = onDue
-  }
-}
-
-/** One routed request from its call to its result. It is its own entry in the queue and in the wheel, so that waiting costs nothing. */
+/**
+ * One routed request from its call to its result. It is its own entry in the queue and in the wheel, so that waiting costs nothing. Whatever gives a slot back
+ * may run other people's code, which may end this very run: what it holds is written down before, and every way to the end looks whether it is there already.
+ */
 export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   readonly owner: LeaseOwner
+  readonly request: LbRequest
   readonly deadlineAt: number
   attempts = 0
   kind: AttemptKind = 'first'
@@ -64,15 +52,15 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   dueTick = -1
 
   private isSettled = false
-  private retries = 0
+  /** Its session led nowhere before: it goes where the answer comes from. */
+  private isNewSession = false
   private tried: readonly Endpoint[] = untried
   private current: RouteAttempt | undefined = undefined
   private hedge: RouteAttempt | undefined = undefined
-  private backoff: Pause | undefined = undefined
   private hedging: Pause | undefined = undefined
+  private setback: Setback<T> | undefined = undefined
   private readonly startedAt: number
   private readonly router: Router
-  private readonly request: LbRequest
   private readonly start: RouteStart<T>
 
   constructor(router: Router, start: RouteStart<T>) {
@@ -90,70 +78,82 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     request.signal?.addEventListener('abort', this)
   }
 
+  get hasTried(): boolean {
+    return this.tried !== untried
+  }
+
   monotonic(): number {
     return this.router.clock.monotonic()
   }
 
   /** The request's own signal. */
   handleEvent(): void {
-    this.finish('cancelled', this.request.signal?.reason)
-    this.start.reject(this.request.signal?.reason)
+    this.rejectWith(this.request.signal?.reason, 'cancelled')
   }
 
-  /** Starts the first attempt, or says why not. */
-  launchFirst(now: number): boolean {
-    const endpoint = this.router.place(this.request, this.tried, now)
+  /** Starts the first attempt or the next one; false where nobody takes it now. */
+  launchNext(now: number): boolean {
+    let endpoint: Endpoint | undefined
+    try {
+      endpoint = this.router.placement.place(this.request, this.tried, now)
+    } catch (error) {
+      this.refuse(error as LbError)
+      return true
+    }
     if (endpoint === undefined) return false
     if (this.isQueued) this.router.queue.remove(this)
     this.launchedAt = now
-    this.launch(endpoint, 'first')
+    this.launch(endpoint, this.attempts === 0 ? 'first' : 'retry')
     return true
   }
 
-  /** Its turn in the queue: whether it took a slot, or is done for. */
-  takeTurn(now: number): boolean {
-    if (this.launchFirst(now)) return true
-    const error = this.router.unavailable(this.request, this.tried)
-    if (error === undefined) return false
-    this.fail(error)
-    return true
+  takeTurn(now: number): Turn {
+    const { attempts } = this
+    if (this.launchNext(now)) return this.attempts > attempts ? 'taken' : 'gone'
+    const error = this.unservable()
+    if (error === undefined) return 'waits'
+    this.refuse(error)
+    return 'gone'
+  }
+
+  /** The error where nobody could take it even with free slots. */
+  unservable(): LbError | undefined {
+    return this.router.unservable(this.request, this.tried)
+  }
+
+  /** It gets no slot. What an attempt before came to is then the result: a retry makes nothing worse. */
+  refuse(error: LbError): void {
+    if (this.setback === undefined) this.rejectWith(error, 'cancelled')
+    else this.giveUp('no-slot')
+  }
+
+  shed(reason: 'full' | 'overload'): void {
+    const { router } = this
+    router.counters.shed++
+    this.refuse(
+      reason === 'full'
+        ? router.queueFull(this.request)
+        : overloaded(this.request, this.monotonic() - this.queuedAt),
+    )
   }
 
   /** Ends it from outside. */
   fail(error: LbError): void {
-    if (this.isSettled) return
-    this.finish('cancelled', error)
-    this.start.reject(error)
-  }
-
-  shed(reason: 'full' | 'overload'): void {
-    this.router.counters.shed++
-    this.fail(
-      reason === 'full'
-        ? this.router.queueFull()
-        : new LbError('ERR_AETHER_QUEUE_FULL', 'waited too long behind a standing queue', {
-            retryable: true,
-            detail: { reason: 'overload' },
-          }),
-    )
+    this.rejectWith(error, 'cancelled')
   }
 
   onDue(): void {
-    const waited = Math.round(this.deadlineAt - this.startedAt)
-    const error = new LbError('ERR_AETHER_DEADLINE_EXCEEDED', `no answer within ${waited} ms`, {
-      detail: { attempts: this.attempts, timeoutMs: waited },
+    const isUnderWay = this.current !== undefined || this.hedge !== undefined
+    const error = deadlineExceeded(this.summary(), {
+      timeoutMs: Math.round(this.deadlineAt - this.startedAt),
+      waitsFor: isUnderWay ? undefined : this.isQueued ? 'slot' : 'retry',
+      cause: this.setback?.error,
     })
-    this.finish('failed', error)
-    this.start.reject(error)
+    this.rejectWith(error, 'failed')
   }
 
   onAttemptTimeout(attempt: RouteAttempt): void {
-    const { attemptTimeoutMs } = this.router.options
-    const error = new LbError(
-      'ERR_AETHER_ATTEMPT_TIMEOUT',
-      `${attempt.backend.id} did not answer within ${attemptTimeoutMs} ms`,
-      { retryable: true, detail: { backendId: attempt.backend.id } },
-    )
+    const error = attemptTimeout(attempt.backend.id, this.router.options.attemptTimeoutMs)
     attempt.abort(error)
     this.onError(attempt, error)
   }
@@ -162,28 +162,39 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     const { router } = this
     const { attemptTimeoutMs, hedge } = router.options
     // An array of one is the usual case, and far smaller than one that grew by a push.
-    this.tried = this.tried.length === 0 ? [endpoint] : [...this.tried, endpoint]
+    this.tried = this.hasTried ? [...this.tried, endpoint] : [endpoint]
     this.attempts++
     this.kind = kind
     const attempt = new RouteAttempt(endpoint, this)
-    router.begin(attempt, this.request, this.launchedAt)
-    if (kind === 'hedge') this.hedge = attempt
-    else this.current = attempt
+    if (kind === 'hedge') {
+      this.hedge = attempt
+      router.begin(attempt, this.request, true)
+    } else {
+      this.current = attempt
+      this.isNewSession = router.begin(attempt, this.request)
+      if (kind === 'retry') this.beginRetry()
+      if (hedge !== undefined) this.planHedge(this.launchedAt)
+    }
     if (attemptTimeoutMs !== undefined) router.wheel.add(attempt, attemptTimeoutMs, this.launchedAt)
-    if (hedge !== undefined && kind !== 'hedge') this.planHedge(this.launchedAt)
+    this.run(attempt)
+  }
+
+  private run(attempt: RouteAttempt): void {
     let answer: PromiseLike<T> | T
     try {
       answer = this.start.call(attempt)
+      if (isThenable(answer)) {
+        answer.then(
+          (value) => this.onValue(attempt, value),
+          (error: unknown) => this.onError(attempt, error),
+        )
+        return
+      }
     } catch (error) {
       this.onError(attempt, error)
       return
     }
-    if (isThenable(answer)) {
-      answer.then(
-        (value) => this.onValue(attempt, value),
-        (error: unknown) => this.onError(attempt, error),
-      )
-    } else this.onValue(attempt, answer)
+    this.onValue(attempt, answer)
   }
 
   private onValue(attempt: RouteAttempt, value: T): void {
@@ -196,116 +207,137 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
       this.onError(attempt, error)
       return
     }
-    if (verdict === 'failed-retry' && this.mayRetry(false) && this.retryAfter(attempt)) return
-    const outcome = verdict === 'ok' ? 'ok' : verdict === 'neutral' ? 'cancelled' : 'failed'
-    this.end(attempt, outcome)
-    this.finish('cancelled', this.beaten())
-    this.start.resolve({
-      value,
-      backendId: attempt.backend.id,
-      requestId: this.request.id,
-      // The clock was read a moment ago, when the attempt ended.
-      latencyMs: this.router.endedAt - this.startedAt,
-      attempts: this.attempts,
-      isHedged: attempt.isHedge,
-      setCookie: attempt.setCookie,
-    })
+    if (verdict === 'failed-retry') {
+      this.noteFailure().addAnswer(attempt, value, this.monotonic() - attempt.startedAt)
+      if (this.goesOn(attempt, false) === undefined) return
+      this.setback?.takeAnswer()
+    }
+    this.isSettled = true
+    this.end(attempt, verdict === 'ok' ? 'ok' : verdict === 'neutral' ? 'cancelled' : 'failed')
+    // The clock was read a moment ago, when the attempt ended.
+    this.resolveWith(attempt, value, this.router.endedAt)
   }
 
   private onError(attempt: RouteAttempt, error: unknown): void {
     if (attempt.isDone) return
-    if (this.mayRetry(isUnsent(error)) && this.retryAfter(attempt)) return
+    this.noteFailure().addError(attempt, error, this.monotonic() - attempt.startedAt)
+    const notRetried = this.goesOn(attempt, isUnsent(error))
+    if (notRetried === undefined) return
     this.end(attempt, 'failed')
-    // Another attempt is still under way: its answer counts.
-    if (this.current !== undefined || this.hedge !== undefined) return
-    const text = error instanceof Error ? error.message : String(error)
-    const failure = new LbError(
-      'ERR_AETHER_ROUTE_FAILED',
-      `${attempt.backend.id} failed, after ${this.attempts} attempts in all: ${text}`,
-      {
-        cause: error,
-        retryable: isIdempotent(this.request),
-        detail: { attempts: this.attempts, backendIds: this.tried.map((endpoint) => endpoint.id) },
-      },
-    )
-    this.finish('cancelled', failure)
-    this.start.reject(failure)
+    this.giveUp(notRetried)
   }
 
-  private mayRetry(unsent: boolean): boolean {
-    return this.retries < this.router.options.retry.maxRetries && (unsent || isIdempotent(this.request))
+  private noteFailure(): Setback<T> {
+    return (this.setback ??= new Setback())
   }
 
-  /** Gives the slot back and waits for another try; false where there is none: no other backend, no budget, no time. */
-  private retryAfter(attempt: RouteAttempt): boolean {
-    const { router } = this
+  /** Goes on without an attempt that failed, whose slot is given back: another one is under way, or will be; otherwise says why not. */
+  private goesOn(attempt: RouteAttempt, unsent: boolean): NotRetried | undefined {
     const other = attempt === this.current ? this.hedge : this.current
-    if (other !== undefined || !router.hasUntried(this.request, this.tried)) return false
-    const now = this.monotonic()
-    const delayMs = backoffMs(router.options.retry, this.retries + 1, router.random)
-    if (now + delayMs >= this.deadlineAt) return false
-    // A retry that failed hands its place in the budget on.
-    if (attempt.isRetry) router.budget.end()
-    if (!router.budget.begin(router.inFlight + router.queue.size, now)) {
-      if (attempt.isRetry) router.budget.active++
-      return false
-    }
-    this.end(attempt, 'failed', false)
-    this.retries++
-    router.counters.retries++
-    this.backoff = new Pause(() => this.retry(attempt))
-    router.wheel.add(this.backoff, delayMs, now)
-    return true
+    if (other === undefined) return this.planRetry(attempt, unsent)
+    this.end(attempt, 'failed')
+    return undefined
   }
 
-  private retry(last: RouteAttempt): void {
-    this.backoff = undefined
+  private planRetry(attempt: RouteAttempt, unsent: boolean): NotRetried | undefined {
     const { router } = this
+    const { retry } = router.options
+    const setback = this.noteFailure()
+    if (!unsent && !isIdempotent(this.request)) return 'not-safe'
+    if (setback.retries >= retry.maxRetries) return 'retries-used-up'
+    if (!router.isServable(this.request, this.tried)) return 'no-other-backend'
     const now = this.monotonic()
-    const endpoint = router.isClosed ? undefined : router.place(this.request, this.tried, now)
-    if (endpoint !== undefined) {
-      this.launchedAt = now
-      this.launch(endpoint, 'retry')
-      return
-    }
-    router.budget.end()
-    const failure =
-      (router.isClosed ? closedError() : undefined) ??
-      router.unavailable(this.request, this.tried) ??
-      new LbError('ERR_AETHER_ROUTE_FAILED', `${last.backend.id} failed, and all others are busy`, {
-        retryable: true,
-        detail: { attempts: this.attempts, backendIds: this.tried.map((each) => each.id) },
-      })
-    this.finish('cancelled', failure)
-    this.start.reject(failure)
+    const delayMs = backoffMs(retry, setback.retries + 1, router.random)
+    if (now + delayMs >= this.deadlineAt) return 'no-time'
+    if (!router.budget.begin(router.inFlight + router.queue.size, now, attempt.isRetry)) return 'no-budget'
+    setback.retries++
+    setback.holdsBudget = true
+    setback.pause = new Pause(() => this.retry())
+    router.wheel.add(setback.pause, delayMs, now)
+    // Its place in the budget, if it had one, is that of the retry now.
+    this.end(attempt, 'failed', false)
+    return undefined
+  }
+
+  private retry(): void {
+    this.noteFailure().pause = undefined
+    this.router.admit(this, this.monotonic())
+  }
+
+  /** From here on the attempt holds the place in the budget. */
+  private beginRetry(): void {
+    const setback = this.noteFailure()
+    setback.holdsBudget = false
+    setback.dropAnswer()
+    this.router.counters.retries++
   }
 
   private planHedge(now: number): void {
     if (!isIdempotent(this.request)) return
     if (this.hedging !== undefined) this.router.wheel.cancel(this.hedging)
     this.hedging = new Pause(() => this.startHedge())
-    this.router.wheel.add(this.hedging, this.router.hedgeDelayMs(), now)
+    this.router.wheel.add(this.hedging, this.router.experience.hedgeDelayMs(), now)
   }
 
   private startHedge(): void {
     this.hedging = undefined
     const { router } = this
     if (this.current === undefined || this.hedge !== undefined) return
+    // Only into room that nobody waits for.
+    if (router.queue.size > 0 || !router.hasRoom()) return
     const now = this.monotonic()
-    if (!router.budget.begin(router.inFlight + router.queue.size, now)) return
-    const endpoint = router.place(this.request, this.tried, now)
-    if (endpoint === undefined) {
-      router.budget.end()
-      return
-    }
+    const endpoint = router.placement.placeHedge(this.request, this.tried, now)
+    if (endpoint === undefined || !router.budget.begin(router.inFlight, now)) return
     router.counters.hedges++
     this.launchedAt = now
     this.launch(endpoint, 'hedge')
   }
 
-  private beaten(): LbError | undefined {
-    if (this.current === undefined && this.hedge === undefined) return undefined
-    return new LbError('ERR_AETHER_ROUTE_FAILED', 'another attempt was faster')
+  /** The last failure is the result. */
+  private giveUp(notRetried: NotRetried): void {
+    if (this.isSettled) return
+    const setback = this.noteFailure()
+    const answer = setback.takeAnswer()
+    if (answer !== undefined) {
+      this.resolveWith(answer.attempt, answer.value, this.monotonic())
+      return
+    }
+    const failure = routeFailed(this.summary(), {
+      notRetried,
+      cause: setback.error,
+      retryable: isIdempotent(this.request) || isUnsent(setback.error),
+    })
+    this.rejectWith(failure, 'cancelled')
+  }
+
+  private resolveWith(attempt: RouteAttempt, value: T, now: number): void {
+    const isBeaten = this.current !== undefined || this.hedge !== undefined
+    this.finish('cancelled', isBeaten ? notWanted('another attempt was faster') : undefined)
+    if (attempt.isHedge && this.isNewSession) this.router.placement.move(attempt, this.request, now)
+    this.start.resolve({
+      value,
+      backendId: attempt.backend.id,
+      requestId: this.request.id,
+      latencyMs: now - this.startedAt,
+      attempts: this.attempts,
+      isHedged: attempt.isHedge,
+      setCookie: attempt.setCookie,
+    })
+  }
+
+  private rejectWith(reason: unknown, outcome: Outcome): void {
+    if (this.isSettled) return
+    this.finish(outcome, reason)
+    this.start.reject(reason)
+  }
+
+  private summary(): RunSummary {
+    return {
+      request: this.request,
+      attempts: this.attempts,
+      backendIds: this.tried.map((endpoint) => endpoint.id),
+      failures: this.setback?.failures ?? [],
+    }
   }
 
   /** Takes one attempt out of the run and gives its slot back. */
@@ -317,18 +349,20 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     attempt.done(outcome)
   }
 
-  /** Leaves nothing behind: no attempt, timer, listener or place in the queue. */
+  /** Leaves nothing behind: no attempt, timer, listener or place in the queue or the budget. */
   private finish(outcome: Outcome, reason: unknown): void {
     this.isSettled = true
-    const { router } = this
+    const { router, setback } = this
     router.wheel.cancel(this)
     if (this.isQueued) router.queue.remove(this)
     this.request.signal?.removeEventListener('abort', this)
     if (this.hedging !== undefined) router.wheel.cancel(this.hedging)
-    if (this.backoff !== undefined) {
-      router.wheel.cancel(this.backoff)
+    if (setback?.pause !== undefined) router.wheel.cancel(setback.pause)
+    if (setback?.holdsBudget === true) {
+      setback.holdsBudget = false
       router.budget.end()
     }
+    setback?.dropAnswer()
     const { current, hedge } = this
     if (current !== undefined) this.endLoser(current, outcome, reason)
     if (hedge !== undefined) this.endLoser(hedge, outcome, reason)
@@ -342,5 +376,6 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
 }
 
 function isThenable<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function'
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
+  return typeof (value as PromiseLike<T>).then === 'function'
 }

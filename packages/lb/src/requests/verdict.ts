@@ -6,7 +6,8 @@ export type Judge = (value: unknown) => Verdict
 
 /**
  * By a numeric `statusCode` or `status`, as HTTP responses have it: 502, 503 and 504 failed and may be tried elsewhere, other 5xx failed, everything else is
- * fine. 501 and 505 are answers, not failures.
+ * fine. 501 and 505 are answers, not failures; so is 429, which tells the caller to slow down. `Retry-After` is for who asks the same backend again: a retry
+ * goes to another one.
  */
 export function judgeStatus(value: unknown): Verdict {
   const status = statusOf(value)
@@ -33,18 +34,20 @@ const unsent = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
+/** Calls of the system that come before anything can be sent. */
+const unsentCalls = new Set(['connect', 'getaddrinfo'])
+/** How deep causes are looked at: `fetch` wraps what happened once, and clients around it once more. */
+const maxDepth = 4
+
 /** Whether an error proves that the backend has seen nothing of the request: `sent: false` says so, and so does a connection that never stood. */
 export function isUnsent(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  const { code, sent, cause } = error as { code?: unknown; sent?: unknown; cause?: unknown }
-  if (sent === false) return true
-  if (typeof code === 'string' && unsent.has(code)) return true
-  // `fetch` wraps what happened once.
-  return cause !== undefined && cause !== error && isUnsentCause(cause)
-}
-
-function isUnsentCause(cause: unknown): boolean {
-  if (typeof cause !== 'object' || cause === null) return false
-  const { code } = cause as { code?: unknown }
-  return typeof code === 'string' && unsent.has(code)
+  let current = error
+  for (let depth = 0; depth < maxDepth && typeof current === 'object' && current !== null; depth++) {
+    const { code, sent, syscall, cause } = current as Record<'code' | 'sent' | 'syscall' | 'cause', unknown>
+    if (typeof sent === 'boolean') return !sent
+    if (typeof code === 'string' && unsent.has(code)) return true
+    if (typeof syscall === 'string' && unsentCalls.has(syscall)) return true
+    current = cause
+  }
+  return false
 }

@@ -1,69 +1,21 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { RateLimitOptions } from '../../src/index.ts'
-import { clientKey } from '../../src/hash/client-key.ts'
-import { Gcra } from '../../src/limits/gcra.ts'
-import { checkRateLimit, RateLimiter } from '../../src/limits/rate-limiter.ts'
+import type { KeyRateOptions, RateLimitOptions } from '../../src/index.ts'
+import { checkRateLimit } from '../../src/limits/rate-limit-options.ts'
+import { RateLimiter } from '../../src/limits/rate-limiter.ts'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
-describe('GCRA', () => {
-  it('lets a burst pass, then one every gap', () => {
-    const limit = new Gcra(10, 5)
-    const passed = Array.from({ length: 8 }, () => limit.take(0))
-    expect(passed.map((wait) => wait === 0)).toEqual([true, true, true, true, true, false, false, false])
-    expect(passed[5]).toBeCloseTo(100)
-    expect(limit.take(99)).toBeGreaterThan(0)
-    expect(limit.take(100)).toBe(0)
-    expect(limit.take(100)).toBeGreaterThan(0)
-    expect(Array.from({ length: 6 }, () => limit.take(10_000)).filter((wait) => wait === 0)).toHaveLength(5)
-  })
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
-  it('never lets more pass in any time than its rate and burst allow', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 1_000 }),
-        fc.integer({ min: 1, max: 50 }),
-        fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 300 }),
-        (rate, burst, gaps) => {
-          const limit = new Gcra(rate, burst)
-          const passed: number[] = []
-          let now = 0
-          for (const gap of gaps) {
-            now += gap
-            if (limit.take(now) === 0) passed.push(now)
-          }
-          for (let from = 0; from < passed.length; from++)
-            for (let to = from; to < passed.length; to++) {
-              const allowed = burst + ((passed[to]! - passed[from]!) * rate) / 1_000
-              expect(to - from + 1).toBeLessThanOrEqual(allowed + 1e-6)
-            }
-        },
-      ),
-    )
-  })
-})
-
-describe('client keys', () => {
-  it.each([
-    ['10.0.0.1', '10.0.0.1'],
-    ['::ffff:10.0.0.1', '10.0.0.1'],
-    ['::ffff:a00:1', '10.0.0.1'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
-    ['2001:0DB8:0001:0002::ffff', '2001:db8:1:2::/64'],
-    ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
-    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['::1', '0:0:0:0::/64'],
-    ['not:an:address', 'not:an:address'],
-    ['a::b::c', 'a::b::c'],
-  ])('%s counts as %s', (address, key) => expect(clientKey(address)).toBe(key))
-
-  it('throws for nothing, whatever it is given', () => {
-    fc.assert(fc.property(fc.string(), (text) => typeof clientKey(text) === 'string'))
-    fc.assert(fc.property(fc.ipV6(), (address) => clientKey(address).length > 0))
-  })
-})
+/** Bytes that are still held after a collection. */
+function collectedHeap(): number {
+  collect()
+  return process.memoryUsage().heapUsed
+}
 
 describe('rate limits', () => {
   it('hold for everyone together', async () => {
@@ -95,10 +47,131 @@ describe('rate limits', () => {
       checkRateLimit({ requestsPerSecond: 1, burst: 1, perClient: { requestsPerSecond: 1, burst: 2 } }),
       () => {},
     )
-    expect(limiter.refuse('a', 0)).toBeUndefined()
-    for (let index = 0; index < 5; index++) expect(limiter.refuse('b', 0)?.detail['scope']).toBe('all')
-    expect(limiter.refuse('b', 1_000)).toBeUndefined()
-    expect(limiter.refuse('b', 2_000)).toBeUndefined()
+    expect(limiter.refuse({ clientIp: 'a' }, 0)).toBeUndefined()
+    for (let index = 0; index < 5; index++)
+      expect(limiter.refuse({ clientIp: 'b' }, 0)?.detail['scope']).toBe('all')
+    expect(limiter.refuse({ clientIp: 'b' }, 1_000)).toBeUndefined()
+    expect(limiter.refuse({ clientIp: 'b' }, 2_000)).toBeUndefined()
+  })
+
+  it('hold for each key of one’s own, such as an API key, whatever address it comes from', async () => {
+    const { lb, clock } = fleet(1, {
+      rateLimit: {
+        perKey: {
+          key: ({ headers }) => headers?.['x-api-key'] as string | undefined,
+          requestsPerSecond: 10,
+          burst: 3,
+        },
+      },
+    })
+    const passed: Record<string, number> = { 'secret-a': 0, 'secret-b': 0, none: 0 }
+    const errors: unknown[] = []
+    const send = (key: string, n: number): void => {
+      const headers = key === 'none' ? {} : { 'x-api-key': key }
+      lb.route({ headers, clientIp: `10.0.0.${n}` }, () => passed[key]!++).catch((error: unknown) =>
+        errors.push(error),
+      )
+    }
+    for (let n = 0; n < 10; n++) for (const key of ['secret-a', 'secret-b', 'none']) send(key, n)
+    await settle()
+    expect(passed).toEqual({ 'secret-a': 3, 'secret-b': 3, none: 10 })
+    expect(errors).toHaveLength(14)
+    for (const error of errors) {
+      expect(error).toMatchObject({ code: 'ERR_AETHER_RATE_LIMITED', detail: { scope: 'key' } })
+      expect(JSON.stringify(error) + String(error)).not.toContain('secret')
+    }
+    await clock.pass(100)
+    for (let n = 0; n < 5; n++) send('secret-a', n)
+    await settle()
+    expect(passed['secret-a']).toBe(4)
+  })
+
+  it('use nothing up at the others when one of them refuses', () => {
+    const rate = { requestsPerSecond: 1, burst: 2 }
+    const limiter = new RateLimiter(
+      checkRateLimit({ ...rate, perClient: rate, perKey: { ...rate, key: ({ key }) => key } }),
+      () => {},
+    )
+    const scopeOf = (clientIp: string, key: string, now: number): unknown =>
+      limiter.refuse({ clientIp, key }, now)?.detail['scope']
+    expect([scopeOf('c', 'k', 0), scopeOf('c', 'k', 0)]).toEqual([undefined, undefined])
+    expect([scopeOf('c', 'other', 0), scopeOf('d', 'k', 0), scopeOf('d', 'other', 0)]).toEqual([
+      'client',
+      'key',
+      'all',
+    ])
+    // After a second each has room for one again, and only that one.
+    expect(scopeOf('d', 'other', 1_000)).toBeUndefined()
+    expect(scopeOf('d', 'other', 1_000)).toBe('all')
+    expect([scopeOf('d', 'other', 2_000), scopeOf('c', 'k', 3_000)]).toEqual([undefined, undefined])
+  })
+
+  it('say exactly when to come back: not a millisecond sooner, and not later', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3_000 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 60 }),
+        (requestsPerSecond, burst, gaps) => {
+          const limiter = new RateLimiter(checkRateLimit({ requestsPerSecond, burst }), () => {})
+          let now = 0
+          for (const gap of gaps) {
+            now += gap
+            const retryAfterMs = limiter.refuse({}, now)?.detail['retryAfterMs'] as number | undefined
+            if (retryAfterMs === undefined) continue
+            expect(limiter.refuse({}, now + retryAfterMs - 1)).toBeDefined()
+            expect(limiter.refuse({}, now + retryAfterMs)).toBeUndefined()
+            now += retryAfterMs
+          }
+        },
+      ),
+    )
+  })
+
+  it('stay in bounded memory under a million clients and keys that come once', () => {
+    const maxClients = 1_000
+    const limiter = new RateLimiter(
+      checkRateLimit({
+        perClient: { requestsPerSecond: 1 },
+        perKey: { requestsPerSecond: 1, key: ({ key }) => key },
+        maxClients,
+      }),
+      () => {},
+    )
+    // One of ten by IPv6, each of a network of its own.
+    const addressOf = (n: number): string =>
+      n % 10 === 0
+        ? `2001:db8:${(n >> 16).toString(16)}:${(n & 65_535).toString(16)}::1`
+        : `${n >> 24}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
+    const come = (from: number, to: number): void => {
+      for (let n = from; n < to; n++) limiter.refuse({ clientIp: addressOf(n), key: `k${n}` }, n)
+    }
+    // A few thousand to begin with: what the tables take at first is no growth.
+    come(0, 10_000)
+    const before = collectedHeap()
+    come(10_000, 1_000_000)
+    expect(limiter.size).toBe(maxClients)
+    expect(collectedHeap() - before).toBeLessThan(2_000_000)
+  }, 60_000)
+
+  it('remember a text that is far too long by its hash', () => {
+    const limiter = new RateLimiter(
+      checkRateLimit({ perClient: { requestsPerSecond: 1, burst: 1 }, maxClients: 2_000 }),
+      () => {},
+    )
+    const before = collectedHeap()
+    for (let n = 0; n < 2_000; n++) limiter.refuse({ clientIp: `${'x'.repeat(20_000)}${n}` }, 0)
+    expect(collectedHeap() - before).toBeLessThan(4_000_000)
+    expect(limiter.refuse({ clientIp: `${'x'.repeat(20_000)}7` }, 0)).toBeDefined()
+  })
+
+  it('leave requests without an address to the limit of all', () => {
+    const limiter = new RateLimiter(
+      checkRateLimit({ perClient: { requestsPerSecond: 1, burst: 1 } }),
+      () => {},
+    )
+    for (let n = 0; n < 5; n++) expect(limiter.refuse({ clientIp: '' }, 0)).toBeUndefined()
+    expect(limiter.size).toBe(0)
   })
 
   it('remember no more clients than they may', () => {
@@ -106,10 +179,10 @@ describe('rate limits', () => {
       checkRateLimit({ perClient: { requestsPerSecond: 1, burst: 1 }, maxClients: 100 }),
       () => {},
     )
-    for (let index = 0; index < 10_000; index++) limiter.refuse(`client-${index}`, index)
+    for (let index = 0; index < 10_000; index++) limiter.refuse({ clientIp: `client-${index}` }, index)
     expect(limiter.size).toBe(100)
-    expect(limiter.refuse('client-9999', 10_000)).toBeDefined()
-    expect(limiter.refuse('client-1', 10_000)).toBeUndefined()
+    expect(limiter.refuse({ clientIp: 'client-9999' }, 10_000)).toBeDefined()
+    expect(limiter.refuse({ clientIp: 'client-1' }, 10_000)).toBeUndefined()
   })
 
   it.each<RateLimitOptions>([
@@ -119,6 +192,10 @@ describe('rate limits', () => {
     { burst: 5 },
     { floodThreshold: 1.5 },
     { perClient: {} as { requestsPerSecond: number } },
+    { maxClients: 10_000_001 },
+    { perKey: { requestsPerSecond: 1 } as KeyRateOptions },
+    { perKey: { requestsPerSecond: 1, key: 'x-api-key' as never } },
+    { perKey: { requestsPerSecond: Number.NaN, key: () => 'k' } },
     { rps: 5 } as RateLimitOptions,
   ])('refuse %j', (rateLimit) => {
     expect(() => fleet(1, { rateLimit })).toThrow(
@@ -156,11 +233,11 @@ describe('the flood guard', () => {
   it('counts over any second, not only whole ones, and leaves steady traffic alone', () => {
     const flooded: string[] = []
     const limiter = new RateLimiter(checkRateLimit({ floodThreshold: 100 }), (client) => flooded.push(client))
-    for (let ms = 0; ms < 10_000; ms += 11) limiter.refuse('steady', ms)
+    for (let ms = 0; ms < 10_000; ms += 11) limiter.refuse({ clientIp: 'steady' }, ms)
     expect(flooded).toEqual([])
     // 80 at the end of one second and 80 at the start of the next.
-    for (let index = 0; index < 80; index++) limiter.refuse('burst', 900 + index / 10)
-    for (let index = 0; index < 80; index++) limiter.refuse('burst', 1_905 + index / 10)
+    for (let index = 0; index < 80; index++) limiter.refuse({ clientIp: 'burst' }, 900 + index / 10)
+    for (let index = 0; index < 80; index++) limiter.refuse({ clientIp: 'burst' }, 1_905 + index / 10)
     expect(flooded).toEqual(['burst'])
   })
 })

@@ -171,6 +171,48 @@ local function queue_page(ctx, from, limit)
   return rows, found[1] ~= '0' and found[1] or nil
 end
 
+-- Ids grow, so one that is shorter is older.
+local function is_older(id, other)
+  if #id ~= #other then return #id < #other end
+  return id < other
+end
+
+-- Whether a task still waits for the workgroup, which does not hold it.
+local function is_missed(ctx, group, id, entry)
+  local is_ours, tid = pcall(unpack_bytes, '>I2c0', entry)
+  local record = is_ours and find_record(tid)
+  return record and record.id == id and has_line(record.open, group) and call('HEXISTS', holders_key(ctx, group), id) == 0
+end
+
+-- Puts back what waited in a list that was dropped: of those who wait, all but the dropped ones are in the list and none is older than its end. Looks at so many tasks
+-- at most, and goes on from there the next time. Returns how many came back, and how many were looked at.
+local function queue_recover(ctx, group, limit)
+  local key, cursors, field = queue_key(ctx, group), base .. '/recovering', ctx .. '/' .. group
+  if call('LLEN', key) + call('HLEN', holders_key(ctx, group)) >= call('HLEN', entries_key(ctx)) then
+    call('HDEL', cursors, field)
+    return 0, 0
+  end
+  local cursor, oldest = match(call('HGET', cursors, field) or '', '^(%d+) (.*)$')
+  if not cursor then cursor, oldest = '-', call('LINDEX', key, -1) or '' end
+  local rows, more = queue_page(ctx, cursor, limit)
+  local missed = {}
+  for _, row in ipairs(rows) do
+    local may_miss = oldest == '' or is_older(row.id, oldest)
+    if may_miss and is_missed(ctx, group, row.id, row.entry) then missed[#missed + 1] = row.id end
+  end
+  table.sort(missed, function(one, other) return is_older(other, one) end)
+  local count = 0
+  for _, id in ipairs(missed) do
+    -- A page may show again what the last one has shown.
+    if not call('LPOS', key, id, 'RANK', -1, 'MAXLEN', limit + 1000) then
+      call('RPUSH', key, id)
+      count = count + 1
+    end
+  end
+  if more then call('HSET', cursors, field, more .. ' ' .. oldest) else call('HDEL', cursors, field) end
+  return count, #rows
+end
+
 -- An empty list is gone by itself.
 local function queue_dismiss()
 end
@@ -183,6 +225,7 @@ local function queue_close(ctx, group)
     local consumer = holder_of(value)
     if consumer and consumer ~= '-' then call('DEL', held_key(ctx, group, consumer)) end
   end
+  call('HDEL', base .. '/recovering', ctx .. '/' .. group)
   call('DEL', queue_key(ctx, group), ends_key(ctx, group), holders_key(ctx, group))
 end
 

@@ -1,5 +1,5 @@
 import type { Script } from '../link/redis-link.ts'
-import { bells } from './lua/bells.ts'
+import { bells, ready } from './lua/bells.ts'
 import { cancel, check, regain } from './lua/calls.ts'
 import { clean } from './lua/clean.ts'
 import { endings } from './lua/endings.ts'
@@ -32,7 +32,7 @@ export interface QueueScripts {
 
 /** Puts the scripts of a mode together: `queue` defines the functions `queue_…`. */
 export function queueScripts(mode: string, queue: string): QueueScripts {
-  const base = [prelude, records, messages, bells, groupNames, queue]
+  const base = [prelude, records, messages, ready, bells, groupNames, queue]
   const script = (name: string, ...parts: readonly string[]): Script => ({
     name: `${mode} ${name}`,
     lua: [...base, ...parts].join('\n'),

@@ -1,3 +1,17 @@
+/**
+ * Which contexts may have tasks for a workgroup, and from when on: whoever takes from all of them visits only these. What is nowhere noted is found when the job/task is
+ * cleaned, so a note too many costs one look, and one too few some time.
+ */
+export const ready = `
+local function ready_key(group)
+  return base .. '/ready/' .. group
+end
+
+local function note_ready(group, ctx, from)
+  call('ZADD', ready_key(group), 'LT', from, ctx)
+end
+`
+
 /** Consumers that got less than they asked for wait for a bell: whoever makes work rings one for each task. */
 export const bells = `
 local function waiting_key(group, where)

@@ -54,6 +54,7 @@ end
 local function close_group(ctx, group)
   queue_close(ctx, group)
   call('DEL', again_key(ctx, group), waiting_key(group, ctx), staff_key(group, ctx))
+  call('ZREM', ready_key(group), ctx)
   call('HDEL', base .. '/groups/' .. ctx, group)
   groups_known[ctx] = nil
 end
@@ -72,6 +73,7 @@ local function clean_groups(ctx, since_of, fresh)
     drop_stale(group, '+')
     local is_old = tonumber(since) < now - group_ttl
     local is_used = fresh[group .. '/' .. ctx] or fresh[group .. '/+'] or not is_old
+    if fresh[group .. '/+'] then note_ready(group, ctx, moment) end
     if not is_used and retire(ctx, group) then close_group(ctx, group) end
   end
 end

@@ -87,6 +87,7 @@ end
 local function give_back(ctx, group, id, delay)
   queue_return(ctx, group, id)
   call('ZADD', again_key(ctx, group), text(now + delay), id)
+  note_ready(group, ctx, text(now + delay))
   if delay == 0 then ring(group, ctx, 1) end
 end
 `

@@ -21,7 +21,10 @@ end
 
 local function ring_added()
   for ctx, count in pairs(added) do
-    for _, group in ipairs(groups_of(ctx).names) do ring(group, ctx, count) end
+    for _, group in ipairs(groups_of(ctx).names) do
+      note_ready(group, ctx, moment)
+      ring(group, ctx, count)
+    end
   end
 end
 

@@ -43,9 +43,12 @@ local function groups_for(ctx, named)
 end
 
 local function subscribe(group, where)
-  call('HSET', base .. '/subscribed', group .. '/' .. where, text(now))
+  local is_new = call('HSET', base .. '/subscribed', group .. '/' .. where, text(now)) == 1
   if where == '+' then
-    for _, ctx in ipairs(call('HKEYS', base .. '/contexts')) do open_group(ctx, group) end
+    for _, ctx in ipairs(call('HKEYS', base .. '/contexts')) do
+      open_group(ctx, group)
+      if is_new then note_ready(group, ctx, moment) end
+    end
   elseif not groups_of(where).has[group] then
     if #groups_of(where).names == 0 then open_context(where) end
     open_group(where, group)

@@ -8,6 +8,8 @@ local call, concat, sub, match, gmatch = redis.call, table.concat, string.sub, s
 local pack, unpack_bytes, floor = struct.pack, struct.unpack, math.floor
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
+-- As scores of what is to be taken in turn.
+local moment = string.format('%.3f', time[1] * 1000 + time[2] / 1000)
 local is_cluster, result_ttl, group_ttl, max_queued, max_dead, max_callers, stale, lane, channels =
   unpack_bytes('>BI6I6I6I6I6I6I2c0I2c0', ARGV[1])
 

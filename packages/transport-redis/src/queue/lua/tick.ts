@@ -65,6 +65,20 @@ if least > 0 and call('SET', base .. '/lock/leases', 1, 'NX', 'PX', text(math.mi
   end)
 end
 
+-- What should wait in a queue and does not: its key was dropped.
+if call('SET', base .. '/lock/lost', 1, 'NX', 'PX', 1000) then
+  local budget = 1000
+  each_group(function(ctx, group)
+    if budget <= 0 then return end
+    local found, looked = queue_recover(ctx, group, budget)
+    budget = budget - looked
+    if found > 0 then
+      note_ready(group, ctx, moment)
+      ring(group, ctx, found)
+    end
+  end)
+end
+
 if rings == 1 then
   each_group(function(ctx, group)
     local waiting = call('ZCOUNT', again_key(ctx, group), '-inf', text(now))

@@ -8,24 +8,20 @@ import { isRetryable, textOf, toErrorShape } from '../error-shape.ts'
 import { AetherError, isAetherError } from '../errors.ts'
 import { runChain } from '../middleware/compose.ts'
 import { traceHeaders } from '../trace/traceparent.ts'
-import type { CompleteEvent, Delivery, Logger, ReleaseOptions, Route, StatusEvent } from '../transport.ts'
+import type { CompleteEvent, Delivery, ReleaseOptions, StatusEvent } from '../transport.ts'
 import { nestedOptions } from './nested-options.ts'
 import type { Completion, Registration, WorkHost } from './work-host.ts'
-import { taskLogger } from './task-logger.ts'
+import { WorkContext } from './work-context.ts'
+import { afterTheEnd, isTooLarge, maxDelayMs, outputTooLarge, rateLimitOf } from './work-errors.ts'
 import type { TaskContext } from './worker.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
-/** Longest delay that every transport carries: an unsigned number of 32 bits would do, a timer takes 31. */
-const maxDelayMs = 2 ** 31 - 1
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /**
  * One delivery in a worker's hands: the handler's context, and the entry in the worker's wheel, in one object. It settles its delivery exactly once; what the
  * handler does after that has no effect.
  */
-export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
+export class Work extends WorkContext implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   wheelNext: Work | undefined = undefined
   wheelPrevious: Work | undefined = undefined
   wheelDueMs = 0
@@ -33,21 +29,15 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   tableHash = 0
   tableNext: Work | undefined = undefined
 
-  headers: Readonly<Record<string, string>>
   /** Under which its worker finds it: its tid, until a newer attempt of the same task takes that place. */
   key: string
   /** What it is being settled with. */
   completion: CompleteEvent | undefined = undefined
   readonly registration: Registration
-  readonly #host: WorkHost
-  readonly #delivery: Delivery
   /** Monotonic milliseconds; Infinity where there is no such limit. */
   readonly #deadlineAtMs: number
   readonly #timeoutAtMs: number
   #renewAtMs: number
-  #controller: AbortController | undefined = undefined
-  #abortReason: AetherError | undefined = undefined
-  #log: Logger | undefined = undefined
   #percent = 0
   #seq = 0
   #isSettled = false
@@ -56,60 +46,13 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   #isEnded = false
 
   constructor(host: WorkHost, registration: Registration, delivery: Delivery, nowMs: number) {
-    this.#host = host
+    super(host, delivery)
     this.registration = registration
-    this.#delivery = delivery
-    this.headers = delivery.task.headers ?? noHeaders
     this.key = delivery.task.tid
     const { attemptTimeoutMs, leaseMs } = registration
     this.#renewAtMs = nowMs + leaseMs / 3
     this.#timeoutAtMs = attemptTimeoutMs > 0 ? nowMs + attemptTimeoutMs : Infinity
     this.#deadlineAtMs = nowMs + Math.max(0, delivery.task.deadline - host.clock.now())
-  }
-
-  get tid(): string {
-    return this.#delivery.task.tid
-  }
-
-  get route(): Route {
-    return this.#delivery.task.route
-  }
-
-  get workgroup(): string {
-    return this.#host.workgroup
-  }
-
-  get attempt(): number {
-    return this.#delivery.attempt
-  }
-
-  get fence(): number {
-    return this.#delivery.attempt
-  }
-
-  get deadline(): number {
-    return this.#delivery.task.deadline
-  }
-
-  get remainingMs(): number {
-    return Math.max(0, this.#delivery.task.deadline - this.#host.clock.now())
-  }
-
-  get draining(): AbortSignal {
-    return this.#host.draining
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
-    }
-    return this.#controller.signal
-  }
-
-  get log(): Logger {
-    this.#log ??= taskLogger(this.#host.logger, this)
-    return this.#log
   }
 
   progress(data: unknown): Promise<void> {
@@ -129,21 +72,18 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     input: TaskInput<D>,
     options: PerformOptions = {},
   ): Run<TaskOutput<D>, TaskProgress<D>> {
-    const nested = nestedOptions(this, definition, options, this.#host.channel)
-    return this.#host.performer.perform(definition, input, nested, true) as Run<
-      TaskOutput<D>,
-      TaskProgress<D>
-    >
+    const nested = nestedOptions(this, definition, options, this.host.channel)
+    return this.host.performer.perform(definition, input, nested, true) as Run<TaskOutput<D>, TaskProgress<D>>
   }
 
   /** Starts the handler, or ends the delivery where there is nothing to start. */
   begin(nowMs: number): void {
     this.#schedule(nowMs)
-    this.#delivery.onRevoke((reason) => this.revoked(reason))
+    this.delivery.onRevoke((reason) => this.revoked(reason))
     if (this.#isSettled) return this.#ended()
-    if (this.#host.announce) void this.#report('initialized', undefined)
+    if (this.host.announce) void this.#report('initialized', undefined)
     try {
-      const { task } = this.#delivery
+      const { task } = this.delivery
       const input = this.registration.plan.codecs.named(task.codec).decode(task.body)
       const { definition } = this.registration.plan
       const validated = definition.input === undefined ? input : validate(definition, 'input', input)
@@ -159,15 +99,15 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   revoked(reason: AetherError): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    this.#host.counts.returned += 1
-    this.#host.wheel.remove(this)
-    this.#abort(reason)
+    this.host.counts.returned += 1
+    this.host.wheel.remove(this)
+    this.abort(reason)
     this.#ended()
   }
 
   /** Tells the handler that the worker stops. */
   shutDown(reason: AetherError): void {
-    if (!this.#isSettled) this.#abort(reason)
+    if (!this.#isSettled) this.abort(reason)
   }
 
   /** Returns the task unfinished, for another worker; does not count as a failed attempt. */
@@ -182,14 +122,14 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     if (nowMs >= this.#timeoutAtMs) return this.#timeOut()
     this.#renewAtMs = nowMs + this.registration.leaseMs / 3
     this.#schedule(nowMs)
-    this.#delivery.renew().then(undefined, (error: unknown) => {
+    this.delivery.renew().then(undefined, (error: unknown) => {
       if (isAetherError(error) && error.code === 'ERR_AETHER_LEASE_LOST') this.revoked(error)
-      else this.#host.logger.debug('renewing a lease failed', { tid: this.tid, error: textOf(error) })
+      else this.host.logger.debug('renewing a lease failed', { tid: this.tid, error: textOf(error) })
     })
   }
 
   #schedule(nowMs: number): void {
-    this.#host.wheel.add(this, Math.min(this.#renewAtMs, this.#timeoutAtMs, this.#deadlineAtMs), nowMs)
+    this.host.wheel.add(this, Math.min(this.#renewAtMs, this.#timeoutAtMs, this.#deadlineAtMs), nowMs)
   }
 
   #handle(input: unknown): void {
@@ -198,7 +138,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     let output: unknown
     try {
       output =
-        this.#host.middleware.length === 0
+        this.host.middleware.length === 0
           ? this.registration.handler(input, this)
           : this.#handleThrough(input)
     } catch (error) {
@@ -217,7 +157,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     this.headers = headers
     const { tid, route, workgroup, attempt } = this
     const call = { side: 'worker' as const, definition, route, tid, workgroup, attempt, input, headers }
-    return runChain(this.#host.middleware, call, async () => this.registration.handler(call.input, this))
+    return runChain(this.host.middleware, call, async () => this.registration.handler(call.input, this))
   }
 
   #returned(value: unknown): void {
@@ -236,10 +176,10 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     if (this.#isSettled) return this.#handlerEnded()
     const codec = this.registration.plan.codecs.forValue(output)
     const body = codec.encode(output)
-    const { maxPayloadBytes } = this.#host
+    const { maxPayloadBytes } = this.host
     if (body.length > maxPayloadBytes) throw outputTooLarge(this, body.length, maxPayloadBytes)
     this.#isHandlerRunning = false
-    this.#host.counts.succeeded += 1
+    this.host.counts.succeeded += 1
     this.#ack(
       body.length === 0
         ? { status: 'succeed', codec: codec.name }
@@ -251,14 +191,14 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     this.#isHandlerRunning = false
     if (this.#isSettled) return this.#ended()
     // What a handler throws because it was told to stop is not its failure.
-    if (this.#abortReason?.code === 'ERR_AETHER_WORKER_SHUTDOWN') return void this.giveBack()
+    if (this.abortReason?.code === 'ERR_AETHER_WORKER_SHUTDOWN') return void this.giveBack()
     const retryAfterMs = rateLimitOf(error)
     if (retryAfterMs === undefined) this.#fail(error)
     else void this.#release({ failed: false, delayMs: retryAfterMs })
   }
 
   #fail(thrown: unknown): void {
-    this.#host.counts.failed += 1
+    this.host.counts.failed += 1
     const error = toErrorShape(thrown)
     if (!isRetryable(thrown)) return this.#ack({ status: 'failed', error }, true)
     // Whether it was the last attempt is the engine's to say: it counts failures, `attempt` counts deliveries.
@@ -268,10 +208,10 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   /** A backoff is the application's: what it gets wrong must not keep the task from going on. */
   #backoffMs(): number {
     try {
-      const delayMs = this.registration.plan.definition.backoff(this.attempt, this.#host.random)
+      const delayMs = this.registration.plan.definition.backoff(this.attempt, this.host.random)
       return Number.isFinite(delayMs) ? Math.min(Math.max(0, delayMs), maxDelayMs) : 0
     } catch (error) {
-      this.#host.logger.error('a backoff threw', { tid: this.tid, error: textOf(error) })
+      this.host.logger.error('a backoff threw', { tid: this.tid, error: textOf(error) })
       return 0
     }
   }
@@ -281,7 +221,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
       detail: { tid: this.tid },
     })
     this.#ack({ status: 'expired', error: toErrorShape(reason) })
-    this.#abort(reason)
+    this.abort(reason)
   }
 
   #timeOut(): void {
@@ -292,7 +232,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
       { retryable: true, detail: { tid: this.tid, attempt: this.attempt, attemptTimeoutMs: limitMs } },
     )
     this.#fail(reason)
-    this.#abort(reason)
+    this.abort(reason)
   }
 
   #ack(completion: Completion, deadLetter: boolean = false): void {
@@ -300,8 +240,8 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   }
 
   #complete(completion: Completion, deadLetter: boolean): void {
-    const { attempt, task } = this.#delivery
-    const { client, host, workgroup } = this.#host
+    const { attempt, task } = this.delivery
+    const { client, host, workgroup } = this.host
     // Written out, not spread together: this runs once for each task.
     const event: Writable<CompleteEvent> = {
       action: 'complete',
@@ -319,19 +259,19 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     const trace = traceHeaders(this.headers)
     if (trace !== undefined) event.headers = trace
     this.completion = event
-    if (this.#host.keepsCompletions) this.#host.finished.add(event)
-    const keep = deadLetter && this.#host.keepsDeadLetters
-    this.#delivery.ack(event, keep ? { deadLetter } : undefined).then(
+    if (this.host.keepsCompletions) this.host.finished.add(event)
+    const keep = deadLetter && this.host.keepsDeadLetters
+    this.delivery.ack(event, keep ? { deadLetter } : undefined).then(
       () => {
         this.completion = undefined
         this.#settled()
       },
       (error: unknown) => {
         if (completion.body !== undefined && isTooLarge(error)) return this.#failInstead(error)
-        this.#host.counts.refused += 1
+        this.host.counts.refused += 1
         // The task may come again, here too: then its completion is sent again instead of working twice.
-        this.#host.finished.add(event)
-        this.#host.logger.warn('a completion was refused', { tid: task.tid, attempt, error: textOf(error) })
+        this.host.finished.add(event)
+        this.host.logger.warn('a completion was refused', { tid: task.tid, attempt, error: textOf(error) })
         this.#settled()
       },
     )
@@ -339,19 +279,19 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
 
   /** The limit of the engine was lower than its transport knew: the task is still held, and its caller is told why there is no result. */
   #failInstead(error: AetherError): void {
-    this.#host.counts.succeeded -= 1
-    this.#host.counts.failed += 1
+    this.host.counts.succeeded -= 1
+    this.host.counts.failed += 1
     this.#complete({ status: 'failed', error: toErrorShape(error) }, true)
   }
 
   /** Never rejects: where it cannot be given back, the lease ends by itself. */
   async #release(options: ReleaseOptions): Promise<void> {
     if (!this.#settling()) return
-    if (options.failed !== true) this.#host.counts.returned += 1
+    if (options.failed !== true) this.host.counts.returned += 1
     try {
-      await this.#delivery.release(options)
+      await this.delivery.release(options)
     } catch (failure) {
-      this.#host.logger.debug('giving a task back failed', { tid: this.tid, error: textOf(failure) })
+      this.host.logger.debug('giving a task back failed', { tid: this.tid, error: textOf(failure) })
     }
     this.#settled()
   }
@@ -360,7 +300,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     if (this.#isSettled) return false
     this.#isSettled = true
     this.#isSettling = true
-    this.#host.wheel.remove(this)
+    this.host.wheel.remove(this)
     return true
   }
 
@@ -377,13 +317,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   #ended(): void {
     if (this.#isEnded || this.#isHandlerRunning || this.#isSettling || !this.#isSettled) return
     this.#isEnded = true
-    this.#host.workEnded(this)
-  }
-
-  #abort(reason: AetherError): void {
-    if (this.#abortReason !== undefined) return
-    this.#abortReason = reason
-    this.#controller?.abort(reason)
+    this.host.workEnded(this)
   }
 
   #report(status: StatusEvent['status'], data: unknown): Promise<void> {
@@ -397,10 +331,10 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
       const validated = validate(definition, 'progress', data)
       value = isPromiseLike(validated) ? await validated : validated
     }
-    if (this.#isSettled) throw this.#abortReason ?? afterTheEnd(this)
+    if (this.#isSettled) throw this.abortReason ?? afterTheEnd(this)
     const codec = codecs.forValue(value)
-    const { task, attempt } = this.#delivery
-    const { client, host, workgroup } = this.#host
+    const { task, attempt } = this.delivery
+    const { client, host, workgroup } = this.host
     this.#seq += 1
     const event: Writable<StatusEvent> = {
       action: 'status',
@@ -419,7 +353,7 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
     const trace = traceHeaders(this.headers)
     if (trace !== undefined) event.headers = trace
     try {
-      await this.#delivery.report(event)
+      await this.delivery.report(event)
     } catch (error) {
       // Said before the transport's own word for it: what the handler throws next is no failure of the task.
       if (isAetherError(error) && error.code === 'ERR_AETHER_LEASE_LOST') this.revoked(error)
@@ -428,38 +362,10 @@ export class Work implements TaskContext, WheelEntry<Work>, TidEntry<Work> {
   }
 }
 
-/** How long a task that was limited waits, where the error says so: at least a millisecond, or it would come again without end and without a pause. */
-function rateLimitOf(error: unknown): number | undefined {
-  if (!isAetherError(error) || error.code !== 'ERR_AETHER_RATE_LIMITED') return undefined
-  const detail: unknown = error.detail
-  if (typeof detail !== 'object' || detail === null || !('retryAfterMs' in detail)) return undefined
-  const { retryAfterMs } = detail
-  if (typeof retryAfterMs !== 'number' || !Number.isFinite(retryAfterMs)) return undefined
-  return Math.min(Math.max(1, retryAfterMs), maxDelayMs)
-}
-
 /** A promise that nobody has to await: a handler that reports without waiting must not bring its process down. */
 function quiet(promise: Promise<void>): Promise<void> {
   promise.catch(ignore)
   return promise
-}
-
-function afterTheEnd(work: Work): AetherError {
-  return new AetherError('ERR_AETHER_LEASE_LOST', `task ${work.tid} is not in this worker's hands any more`, {
-    detail: { tid: work.tid, attempt: work.attempt },
-  })
-}
-
-function isTooLarge(error: unknown): error is AetherError {
-  return isAetherError(error) && error.code === 'ERR_AETHER_PAYLOAD_TOO_LARGE'
-}
-
-function outputTooLarge(work: Work, bytes: number, maxBytes: number): AetherError {
-  return new AetherError(
-    'ERR_AETHER_PAYLOAD_TOO_LARGE',
-    `output of task ${work.tid} has ${bytes} bytes, the transport takes ${maxBytes}`,
-    { detail: { tid: work.tid, bytes, maxBytes } },
-  )
 }
 
 function ignore(): void {}

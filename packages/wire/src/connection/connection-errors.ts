@@ -1,4 +1,5 @@
 import { WireError } from '../errors.ts'
+import { VERSION } from '../protocol.ts'
 
 const fatal: ReadonlySet<string> = new Set([
   'ERR_AETHER_PROTOCOL_VERSION',
@@ -54,4 +55,39 @@ export function connectError(error: unknown): WireError {
     cause: error,
     retryable: true,
   })
+}
+
+/** An attempt took too long. */
+export function connectTimeout(timeoutMs: number): WireError {
+  return new WireError('ERR_AETHER_CONNECT_TIMEOUT', `No connection within ${Math.round(timeoutMs)} ms.`, {
+    retryable: true,
+  })
+}
+
+/** Nothing was heard for too long. */
+export function silentError(): WireError {
+  return new WireError('ERR_AETHER_TRANSPORT_LOST', 'The broker went silent.', { retryable: true })
+}
+
+export function versionError(version: number): WireError {
+  return new WireError(
+    'ERR_AETHER_PROTOCOL_VERSION',
+    `The broker speaks version ${version}, this client ${VERSION}.`,
+  )
+}
+
+/** The stream takes nothing, and too much waits for it already. */
+export function outboundFull(limit: number): WireError {
+  return new WireError('ERR_AETHER_QUEUE_FULL', `More than ${limit} bytes wait to be sent.`, {
+    retryable: true,
+  })
+}
+
+/** The broker would not take it. */
+export function payloadTooLarge(bytes: number, limit: number): WireError {
+  return new WireError(
+    'ERR_AETHER_PAYLOAD_TOO_LARGE',
+    `A payload of ${bytes} bytes, with its headers, is over the broker's limit of ${limit}.`,
+    { detail: { bytes, limit } },
+  )
 }

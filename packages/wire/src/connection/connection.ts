@@ -1,13 +1,17 @@
-import { backoffMs } from './backoff.ts'
+import { Attempts } from './attempts.ts'
+import { Barriers } from './barriers.ts'
 import type { ByteStream } from './byte-stream.ts'
 import { CommandRing, type CommandWaiter } from './command-ring.ts'
 import {
   closedError,
-  connectError,
   foreignError,
   isFatal,
   lostCommand,
   lostError,
+  outboundFull,
+  payloadTooLarge,
+  silentError,
+  versionError,
 } from './connection-errors.ts'
 import { type ConnectionState, isOver } from './connection-state.ts'
 import { WireError } from '../errors.ts'
@@ -35,7 +39,7 @@ import type { ResolvedOptions } from '../options.ts'
 import { Outbound } from './outbound.ts'
 import { FrameType, VERSION } from '../protocol.ts'
 import { ReadyQueue } from './ready-queue.ts'
-import { pause, within } from './wait.ts'
+import { within } from './wait.ts'
 
 /** What a frame may hold beside its payload. */
 const HEAD_BYTES = 65_536
@@ -71,20 +75,20 @@ export class Connection implements FrameHandler {
   readonly #cursor = new FrameCursor()
   readonly #queue: ReadyQueue
   readonly #outbound: Outbound
+  readonly #attempts: Attempts
+  readonly #barriers = new Barriers()
   #identity: { readonly client: string; readonly host: string }
   #state: ConnectionState = { status: 'idle' }
   #stream: ByteStream | undefined
   #reader: FrameReader | undefined
   #heartbeat: Heartbeat | undefined
   #welcome: ((welcome: Welcome) => void) | undefined
-  #abort: AbortController | undefined
   #starting: Promise<void> | undefined
   #reconnecting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   readonly #hurry = new AbortController()
   #closed: (() => void) | undefined
   #lastError: WireError | undefined
-  #barriers: { readonly resolve: () => void; readonly reject: (error: WireError) => void }[] = []
 
   constructor(options: ResolvedOptions, handler: ConnectionHandler) {
     this.#options = options
@@ -95,6 +99,13 @@ export class Connection implements FrameHandler {
     this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
     this.#outbound = new Outbound(options.highWaterBytes, options.defer)
     this.writer = this.#outbound.writer
+    this.#attempts = new Attempts(options, {
+      isOver: () => isOver(this.#state),
+      handshake: (stream, signal) => this.#handshake(stream, signal),
+      onFailed: (attempt, error) => {
+        if (this.generation > 0) this.#enter({ status: 'reconnecting', attempt, error })
+      },
+    })
   }
 
   /** Whether the stream cannot take more at the moment. */
@@ -114,7 +125,9 @@ export class Connection implements FrameHandler {
         host: identity.host ?? this.#options.host,
       }
       this.#enter({ status: 'connecting' })
-      this.#starting = this.#connect(performance.now() + this.#options.connectTimeoutMs)
+      this.#starting = this.#connecting(
+        this.#attempts.connect(performance.now() + this.#options.connectTimeoutMs),
+      )
     }
     return this.#starting ?? Promise.reject(closedError())
   }
@@ -147,11 +160,10 @@ export class Connection implements FrameHandler {
   /** Resolves once the broker has handled every frame written until now. `ERR_AETHER_TRANSPORT_LOST`. */
   async barrier(): Promise<void> {
     while (!this.ready) await this.whenReady()
-    return new Promise((resolve, reject) => {
-      this.#barriers.push({ resolve, reject })
-      writePing(this.writer, 1)
-      this.wrote()
-    })
+    const passed = this.#barriers.wait()
+    writePing(this.writer, 1)
+    this.wrote()
+    return passed
   }
 
   /** For a call whose answer went with a connection: resolves once the broker has handled what was said again on the next one. */
@@ -178,20 +190,14 @@ export class Connection implements FrameHandler {
   checkRoom(): void {
     const limit = this.#options.maxOutboundBytes
     if (!this.#outbound.blocked || this.writer.pendingBytes <= limit) return
-    throw new WireError('ERR_AETHER_QUEUE_FULL', `More than ${limit} bytes wait to be sent.`, {
-      retryable: true,
-    })
+    throw outboundFull(limit)
   }
 
   /** Throws `ERR_AETHER_PAYLOAD_TOO_LARGE` where the broker would not take a frame. */
   checkSize(headBytes: number, headers: HeadersInput, payloadBytes: number): void {
     const limit = this.maxPayloadBytes
     if (payloadBytes <= limit && headBytes + headersRoom(headers) + payloadBytes < this.maxFrameBytes) return
-    throw new WireError(
-      'ERR_AETHER_PAYLOAD_TOO_LARGE',
-      `A payload of ${payloadBytes} bytes, with its headers, is over the broker's limit of ${limit}.`,
-      { detail: { bytes: payloadBytes, limit } },
-    )
+    throw payloadTooLarge(payloadBytes, limit)
   }
 
   onFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
@@ -214,7 +220,7 @@ export class Connection implements FrameHandler {
         writePong(this.writer, readToken(cursor))
         return this.wrote()
       case FrameType.PONG:
-        if (readToken(cursor) !== 0) this.#barriers.shift()?.resolve()
+        if (readToken(cursor) !== 0) this.#barriers.passed()
         return
       case FrameType.WELCOME:
         return this.#onWelcome(readWelcome(cursor))
@@ -246,52 +252,13 @@ export class Connection implements FrameHandler {
     this.#handler.onState(state)
   }
 
-  /** Tries until there is a connection; before the first one only until `deadline`. Never rejects once there was one. */
-  async #connect(deadline: number): Promise<void> {
-    let reason: WireError | undefined
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#attempt(deadline)
-      } catch (error) {
-        const latest = connectError(error)
-        // That the last attempt had no time left says less than what the one before it met.
-        reason = reason !== undefined && latest.code === 'ERR_AETHER_CONNECT_TIMEOUT' ? reason : latest
-        if (isOver(this.#state)) throw closedError()
-        if (isFatal(reason) || performance.now() >= deadline) throw this.#fail(reason)
-        if (this.generation > 0) this.#enter({ status: 'reconnecting', attempt, error: reason })
-      }
-      await this.#pause(
-        Math.min(
-          backoffMs(attempt, this.#options.backoff, this.#options.random),
-          deadline - performance.now(),
-        ),
-      )
-      if (isOver(this.#state)) throw closedError()
-      if (performance.now() >= deadline) throw this.#fail(reason)
-    }
-  }
-
-  async #attempt(deadline: number): Promise<void> {
-    const abort = new AbortController()
-    this.#abort = abort
-    const timeoutMs = Math.max(1, Math.min(this.#options.attemptTimeoutMs, deadline - performance.now()))
-    const timer = setTimeout(() => {
-      abort.abort(
-        new WireError('ERR_AETHER_CONNECT_TIMEOUT', `No connection within ${Math.round(timeoutMs)} ms.`, {
-          retryable: true,
-        }),
-      )
-    }, timeoutMs)
+  /** Never rejects but for a close or a fatal refusal, both of which are in the state then. */
+  async #connecting(attempts: Promise<void>): Promise<void> {
     try {
-      const stream = await this.#options.dial(abort.signal)
-      if (abort.signal.aborted) {
-        stream.destroy()
-        throw abort.signal.reason
-      }
-      await this.#handshake(stream, abort.signal)
-    } finally {
-      clearTimeout(timer)
-      this.#abort = undefined
+      await attempts
+    } catch (error) {
+      if (isOver(this.#state)) throw closedError()
+      throw this.#fail(error as WireError)
     }
   }
 
@@ -352,12 +319,7 @@ export class Connection implements FrameHandler {
 
   #onWelcome(welcome: Welcome): void {
     if (this.#welcome === undefined) throw new WireError('ERR_AETHER_FRAME_INVALID', 'A second WELCOME.')
-    if (welcome.version !== VERSION) {
-      throw new WireError(
-        'ERR_AETHER_PROTOCOL_VERSION',
-        `The broker speaks version ${welcome.version}, this client ${VERSION}.`,
-      )
-    }
+    if (welcome.version !== VERSION) throw versionError(welcome.version)
     this.#welcome(welcome)
   }
 
@@ -370,10 +332,7 @@ export class Connection implements FrameHandler {
           writePing(this.writer, 0)
           this.wrote()
         },
-        onLost: () =>
-          this.#drop(
-            new WireError('ERR_AETHER_TRANSPORT_LOST', 'The broker went silent.', { retryable: true }),
-          ),
+        onLost: () => this.#drop(silentError()),
       })
     }
     this.generation++
@@ -402,13 +361,7 @@ export class Connection implements FrameHandler {
       return
     }
     this.#enter({ status: 'reconnecting', attempt: 0, error })
-    // Never rejects but for a close or a fatal refusal, both of which are in the state already.
-    this.#reconnecting = this.#reconnect().catch(() => {})
-  }
-
-  async #reconnect(): Promise<void> {
-    await this.#pause(backoffMs(1, this.#options.backoff, this.#options.random))
-    if (!isOver(this.#state)) await this.#connect(Number.POSITIVE_INFINITY)
+    this.#reconnecting = this.#connecting(this.#attempts.reconnect()).catch(() => {})
   }
 
   #forgetStream(): void {
@@ -423,9 +376,7 @@ export class Connection implements FrameHandler {
   }
 
   #settleAll(error: WireError): void {
-    const barriers = this.#barriers
-    this.#barriers = []
-    for (const barrier of barriers) barrier.reject(error)
+    this.#barriers.fail(error)
     this.commands.clear(error)
     this.#handler.onLost(error)
   }
@@ -437,17 +388,12 @@ export class Connection implements FrameHandler {
     return error
   }
 
-  #pause(delayMs: number): Promise<void> {
-    this.#abort = new AbortController()
-    return pause(delayMs, this.#abort.signal)
-  }
-
   async #close(): Promise<void> {
     const status = this.#state.status
     const stream = this.#stream
     this.#enter({ status: 'closing' })
     const error = closedError()
-    this.#abort?.abort(error)
+    this.#attempts.abort(error)
     this.#queue.settle(error)
     if (stream !== undefined && this.ready) {
       // What was written before is confirmed before the goodbye, if the broker is quick about it.

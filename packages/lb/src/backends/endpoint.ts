@@ -36,6 +36,8 @@ export class Endpoint implements Backend {
   isDraining = false
   isEjected = false
   isRemoved = false
+  /** Active checks look after it: until the first of them nobody knows whether it works. */
+  isChecked = false
   /** When slow start began, in monotonic milliseconds; -1 when it is over. */
   warmingSince = -1
   /** Sticky sessions that lead here. */

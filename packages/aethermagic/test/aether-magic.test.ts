@@ -1,9 +1,10 @@
+import { until } from '@aether/testing'
 import { describe, expect, it } from 'vitest'
 
 import type { AetherMessage } from '../src/message.ts'
 import type { AetherTask } from '../src/aether-task.ts'
 import { program } from './support/program.ts'
-import { coded, until } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 const names = { job: 'image-process', task: 'resize', context: 'batch1' } as const
 const route = [names.job, names.task, names.context] as const
@@ -19,7 +20,7 @@ describe('listen for perform', () => {
     new AetherMagic({ union: 'production', channel: 'client' })
     const client = new AetherTask({ ...names, channel: 'client' })
     const sent = await Promise.all(Array.from({ length: 30 }, () => client.perform()))
-    await until('all worked on', () => got.flat().length === 30)
+    await until(() => got.flat().length === 30, { what: 'all worked on' })
     expect(got.flat().toSorted()).toEqual(sent.toSorted())
     expect(got.every((list) => list.length > 0)).toBe(true)
   })
@@ -35,7 +36,7 @@ describe('listen for perform', () => {
       ...names,
       on_complete: (_task, succeed, data) => (end = [succeed, data]),
     }).perform({ a: 1 })
-    await until('the end', () => end !== undefined)
+    await until(() => end !== undefined, { what: 'the end' })
     expect(end).toEqual([false, { got: { a: 1 } }])
   })
 
@@ -65,7 +66,7 @@ describe('listen for what is said', () => {
       await ae_task.complete(true, { file: 'a' })
     })
     const tid = await new AetherTask(names).perform()
-    await until('the end', () => heard.some(({ action }) => action === 'complete'))
+    await until(() => heard.some(({ action }) => action === 'complete'), { what: 'the end' })
     const said = { tid, union: 'production', ...names, workgroup: 'workers' }
     expect(heard).toEqual([
       expect.objectContaining({ ...said, action: 'status', status: 'progress', progress: 0, data: {} }),
@@ -105,15 +106,15 @@ describe('listen for what is said', () => {
         : ae_task.complete(false, { why: 'no paper' }),
     )
     await new AetherTask(names).perform('fail')
-    await until('failed', () => heard.length === 1)
+    await until(() => heard.length === 1, { what: 'failed' })
     expect(heard).toEqual([['complete', 'failed', { why: 'no paper' }]])
     const hanging = new AetherTask(names)
     await hanging.perform('hang')
     await hanging.cancel('enough')
-    await until('cancelled', () => heard.some((each) => (each as string[])[1] === 'cancelled'))
+    await until(() => heard.some((each) => (each as string[])[1] === 'cancelled'), { what: 'cancelled' })
     stop('at last')
     await worker.close()
-    await until('gone', () => heard.some((each) => (each as string[])[0] === 'dismiss'))
+    await until(() => heard.some((each) => (each as string[])[0] === 'dismiss'), { what: 'gone' })
     expect(heard).toContainEqual(['dismiss', 'dismissed'])
   })
 
@@ -154,7 +155,7 @@ describe('listen_for_shared', () => {
     })
     let end: unknown
     await new AetherTask({ ...names, on_complete: (_task, _succeed, data) => (end = data) }).perform()
-    await until('the end', () => end === 'ok')
+    await until(() => end === 'ok', { what: 'the end' })
     await expect(new AetherTask({ ...names, workgroup: 'others' }).perform()).rejects.toEqual(
       coded('ERR_AETHER_WORKERS_NONE'),
     )
@@ -183,7 +184,7 @@ describe('shared tasks', () => {
       workers.push(worker)
     }
     await workers[0]?.perform_task({ ...names, data: { work: 'data' }, shared: true })
-    await until('worked on', () => got.length === 1)
+    await until(() => got.length === 1, { what: 'worked on' })
   })
 
   it('need somebody who does', async () => {
@@ -201,7 +202,7 @@ describe('shared tasks', () => {
     const got: unknown[] = []
     await aether.subscribe_to_tasks(...route, (ae_task: AetherTask, data) => got.push(ae_task.job, data))
     await aether.perform_task({ ...names, data: 'data', shared: true })
-    await until('worked on', () => got.length === 2)
+    await until(() => got.length === 2, { what: 'worked on' })
     expect(got).toEqual([names.job, 'data'])
   })
 })
@@ -217,11 +218,11 @@ describe('tasks that are not shared', () => {
     await b.add_task({ ...names, callback: hears('b') })
     for (const worker of [a, b]) await worker.add_task({ ...names, callback: hears('shared'), shared: true })
     await b.perform_task({ ...names, data: 'all' })
-    await until('told', () => got.length === 4)
+    await until(() => got.length === 4, { what: 'told' })
     expect(got.toSorted()).toEqual(['a', 'a again', 'b', 'shared'])
     await b.perform_task({ ...names, shared: true })
-    await until('told', () => got.length === 8)
-    await until('ended', () => mqttHub.stats().open === 0)
+    await until(() => got.length === 8, { what: 'told' })
+    await until(() => mqttHub.stats().open === 0, { what: 'ended' })
     expect(got.toSorted()).toEqual(['a', 'a', 'a again', 'a again', 'b', 'b', 'shared', 'shared'])
   })
 
@@ -240,7 +241,7 @@ describe('tasks that are not shared', () => {
     await aether.add_task({ ...names, callback: () => got.push('second') })
     await first.close()
     await aether.perform_task(names)
-    await until('told', () => got.includes('second'))
+    await until(() => got.includes('second'), { what: 'told' })
     expect(got).toEqual(['second'])
   })
 

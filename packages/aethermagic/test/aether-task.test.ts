@@ -1,9 +1,10 @@
 import { AetherError } from '@aether/core'
+import { until } from '@aether/testing'
 import { describe, expect, it } from 'vitest'
 
 import type { AetherTask } from '../src/aether-task.ts'
 import { program, type Program } from './support/program.ts'
-import { coded, until } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 const names = { job: 'my_service', task: 'process_data', context: 'production' } as const
 
@@ -28,7 +29,7 @@ async function through(
   await new AetherTask({ ...names, on_perform }).idle()
   const told: unknown[] = []
   await new AetherTask({ ...names, ...listener(told) }).perform(data)
-  await until('the end', () => told.some((each) => Array.isArray(each) && each[0] === 'complete'))
+  await until(() => told.some((each) => Array.isArray(each) && each[0] === 'complete'), { what: 'the end' })
   return { told, log }
 }
 
@@ -123,7 +124,7 @@ describe('AetherTask', () => {
     const tid = await client.perform()
     expect(client.tid).toBe(tid)
     expect(await client.run).toEqual({})
-    await until('told', () => seen.length === 4)
+    await until(() => seen.length === 4, { what: 'told' })
     expect(seen).toEqual([tid, tid, tid, tid])
     expect(await client.perform()).not.toBe(tid)
   })
@@ -140,7 +141,7 @@ describe('AetherTask', () => {
     const sent = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => [await client.perform(n), n] as const),
     )
-    await until('all ended', () => results.size === 20)
+    await until(() => results.size === 20, { what: 'all ended' })
     expect(results).toEqual(new Map(sent))
   })
 
@@ -164,13 +165,13 @@ describe('AetherTask', () => {
     const client = new AetherTask({ ...names, ...listener(told) })
     await expect(client.cancel()).rejects.toEqual(coded('ERR_AETHER_TASK_UNKNOWN'))
     const tid = await client.perform()
-    await until('taken', () => told.length === 1)
+    await until(() => told.length === 1, { what: 'taken' })
     await client.cancel('no longer needed')
-    await until('told', () => told.length === 4)
+    await until(() => told.length === 4, { what: 'told' })
     expect(told).toContainEqual(['worker', tid, expect.stringContaining('no longer needed')])
     expect(told).toContainEqual(['cancel', expect.stringContaining('no longer needed')])
     expect(told).not.toContainEqual(expect.arrayContaining(['complete']))
-    await until('refused', () => late !== undefined)
+    await until(() => late !== undefined, { what: 'refused' })
     expect(late).toEqual(coded('ERR_AETHER_TASK_CANCELLED'))
   })
 
@@ -180,7 +181,7 @@ describe('AetherTask', () => {
     await new AetherTask({ ...names, on_perform: () => new Promise(() => {}) }).idle()
     const told: unknown[] = []
     await new AetherTask({ ...names, timeout: 0.2, ...listener(told) }).perform()
-    await until('the end', () => told.length === 3)
+    await until(() => told.length === 3, { what: 'the end' })
     expect(told.at(-1)).toEqual(['complete', false, expect.stringContaining('deadline')])
   })
 
@@ -198,7 +199,7 @@ describe('AetherTask', () => {
       const on_perform = async (task: AetherTask): Promise<void> => {
         now.add(task.tid)
         most = Math.max(most, now.size)
-        await until('as many at a time as may be', () => most >= expected)
+        await until(() => most >= expected, { what: 'as many at a time as may be' })
         // One more would come now.
         await new Promise((resolve) => setTimeout(resolve, 20))
         now.delete(task.tid)
@@ -210,7 +211,7 @@ describe('AetherTask', () => {
       for (const kind of kinds) await new AetherTask({ ...kind, on_perform }).idle()
       const clients = kinds.map((kind) => new AetherTask({ ...kind, on_complete: () => (ended += 1) }))
       await Promise.all(clients.flatMap((client) => [client.perform(), client.perform(), client.perform()]))
-      await until('all ended', () => ended === 6)
+      await until(() => ended === 6, { what: 'all ended' })
       expect([channel, most]).toEqual([channel, expected])
     }
   })
@@ -238,7 +239,7 @@ describe('AetherTask', () => {
     await worker('ai').idle()
     await worker('audit').idle()
     await new AetherTask({ ...names, workgroup: 'ai', ...listener(told) }).perform()
-    await until('the end', () => told.length === 3)
+    await until(() => told.length === 3, { what: 'the end' })
     expect(told.at(-1)).toEqual(['complete', true, 'ai'])
   })
 })
@@ -283,7 +284,7 @@ describe('what an AetherTask refuses', () => {
       for (const late of [ae_task.status(99), ae_task.complete(true), ae_task.complete(false)])
         refused.push(await late.catch((error: unknown) => error))
     })
-    await until('all refused', () => refused.length === 3)
+    await until(() => refused.length === 3, { what: 'all refused' })
     const over = coded('ERR_AETHER_LEASE_LOST', /complete\(\) was called before/)
     expect(refused).toEqual([over, over, over])
     let held: AetherTask | undefined
@@ -345,7 +346,7 @@ describe('a callback that fails', () => {
         throw new Error('mine, later')
       },
     }).perform()
-    await until('told', () => ended && log.includes('error on_complete threw'))
+    await until(() => ended && log.includes('error on_complete threw'), { what: 'told' })
     expect(log).toContain('error on_status threw')
   })
 
@@ -354,7 +355,7 @@ describe('a callback that fails', () => {
       await ae_task.complete(true, 'done')
       throw new Error('too late')
     })
-    await until('logged', () => log.includes('error on_perform threw after complete()'))
+    await until(() => log.includes('error on_perform threw after complete()'), { what: 'logged' })
     expect(told.at(-1)).toEqual(['complete', true, 'done'])
   })
 })

@@ -1,11 +1,12 @@
 import { memory } from '@aether/transport-memory'
+import { until } from '@aether/testing'
 import { describe, expect, it } from 'vitest'
 
 import { aethermagic } from '../src/aethermagic.ts'
 import { AetherMagic as Direct } from '../src/aether-magic.ts'
 import { AetherTask as Task } from '../src/aether-task.ts'
 import { program } from './support/program.ts'
-import { coded, until } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 const invalid = 'ERR_AETHER_OPTIONS_INVALID'
 const names = { job: 'my_service', task: 'process_data' } as const
@@ -72,7 +73,7 @@ describe('an AetherTask finds its AetherMagic', () => {
     new AetherMagic({ protocol_type: 'redis', channel: 'caching' })
     await messaging.add_task({ ...names, context: 'x', callback: () => 1, shared: true })
     await new AetherTask({ ...names, channel: 'messaging' }).perform()
-    await until('done', () => mqttHub.stats().succeeded === 1)
+    await until(() => mqttHub.stats().succeeded === 1, { what: 'done' })
     expect(redisHub.stats().accepted).toBe(0)
     await expect(new AetherTask({ ...names, channel: 'caching' }).perform()).rejects.toEqual(
       coded('ERR_AETHER_WORKERS_NONE'),
@@ -84,11 +85,11 @@ describe('an AetherTask finds its AetherMagic', () => {
     const first = new AetherMagic({ protocol_type: 'redis', channel: 'caching' })
     await first.add_task({ ...names, context: 'x', callback: () => 1, shared: true })
     await new AetherTask(names).perform()
-    await until('done', () => redisHub.stats().succeeded === 1)
+    await until(() => redisHub.stats().succeeded === 1, { what: 'done' })
     const plain = new AetherMagic({ protocol_type: 'mqtt' })
     await plain.add_task({ ...names, context: 'x', callback: () => 1, shared: true })
     await new AetherTask(names).perform()
-    await until('done', () => mqttHub.stats().succeeded === 1)
+    await until(() => mqttHub.stats().succeeded === 1, { what: 'done' })
   })
 
   it('or is refused: none, none of that name, several of it', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { ConnectionConfig } from '../src/connection-config.ts'
 import { ProtocolType } from '../src/protocol-type.ts'
-import { coded } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 const invalid = 'ERR_AETHER_OPTIONS_INVALID'
 

@@ -14,9 +14,8 @@ import {
   type MosquittoServer,
   type RedisServer,
 } from '@aether/services'
+import { until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-import { until } from './support/until.ts'
 
 const folder = fileURLToPath(new URL('../', import.meta.url))
 
@@ -96,7 +95,7 @@ describe('examples', () => {
     '%s prints what its page says until it is stopped',
     async (example, expected) => {
       const { child, said, ended } = start(example)
-      await until('all said', () => said().length >= expected.length)
+      await until(() => said().length >= expected.length, { what: 'all said', timeoutMs: 30_000 })
       child.kill('SIGTERM')
       expect([await ended, said()]).toEqual([0, expected])
     },
@@ -104,7 +103,7 @@ describe('examples', () => {
 
   it('worker.ts works for client.ts, and stops in order', async () => {
     const worker = start('worker.ts')
-    await until('ready', () => worker.said().includes('Ready'))
+    await until(() => worker.said().includes('Ready'), { what: 'ready', timeoutMs: 30_000 })
     const client = start('client.ts')
     expect([await client.ended, client.said()]).toEqual([
       0,
@@ -126,7 +125,10 @@ describe('examples', () => {
         REDIS_PORT: String(rediss.port),
         NODE_EXTRA_CA_CERTS: ca,
       })
-      await until('both worked on', () => /send_email/.test(said()) && /generate_image/.test(said()))
+      await until(() => /send_email/.test(said()) && /generate_image/.test(said()), {
+        what: 'both worked on',
+        timeoutMs: 30_000,
+      })
       child.kill('SIGTERM')
       expect(await ended).toBe(0)
       expect(said()).toBe(

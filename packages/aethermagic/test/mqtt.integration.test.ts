@@ -1,11 +1,12 @@
 import { startMosquitto, type MosquittoServer } from '@aether/services'
 import { mqtt } from '@aether/transport-mqtt'
 import { connect, type MqttClient } from 'mqtt'
+import { until } from '@aether/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import { aethermagic, type AetherMagicScope } from '../src/aethermagic.ts'
 import type { AetherMagic as Magic } from '../src/aether-magic.ts'
-import { coded, until } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 const names = { job: 'my_service', task: 'process_data', context: 'production' } as const
 
@@ -62,7 +63,7 @@ describe('over a real Mosquitto', () => {
       on_status: (_task, complete, _succeed, progress) => told.push([complete, progress]),
       on_complete: (_task, succeed, data) => told.push([succeed, data]),
     }).perform({ file: 'a' })
-    await until('the end', () => told.length === 4)
+    await until(() => told.length === 4, { what: 'the end', timeoutMs: 30_000 })
     expect(told).toEqual([
       [false, 0],
       [false, 50],
@@ -90,11 +91,11 @@ describe('over a real Mosquitto', () => {
     const client = magic({ channel: 'client' })
     await client.perform_task({ ...names, shared: true })
     await client.perform_task({ ...names, task: 'reload' })
-    await until('told', () => got.length === 3)
+    await until(() => got.length === 3, { what: 'told', timeoutMs: 30_000 })
     expect(got.filter((name) => name.endsWith('all')).toSorted()).toEqual(['a all', 'b all'])
     // The broker knows that somebody listens, not of which workgroup: as in Python, one of those who share gets it.
     await client.perform_task(names)
-    await until('told', () => got.length === 4)
+    await until(() => got.length === 4, { what: 'told', timeoutMs: 30_000 })
     await expect(client.perform_task({ ...names, task: 'unheard' })).rejects.toEqual(
       coded('ERR_AETHER_WORKERS_NONE'),
     )
@@ -109,11 +110,11 @@ describe('over a real Mosquitto', () => {
     await aether.add_task({ ...names, callback, shared: true })
     const main = aether.main()
     await own.kill()
-    await until('lost', () => !aether.connected)
+    await until(() => !aether.connected, { what: 'lost', timeoutMs: 30_000 })
     await own.restart()
-    await until('back', () => aether.connected)
+    await until(() => aether.connected, { what: 'back', timeoutMs: 30_000 })
     await aether.perform_task({ ...names, data: 'again', shared: true })
-    await until('done', () => done.length === 1)
+    await until(() => done.length === 1, { what: 'done', timeoutMs: 30_000 })
     await aether.close()
     await main
   })
@@ -123,7 +124,7 @@ describe('over a real Mosquitto', () => {
 async function python(): Promise<MqttClient> {
   const client = connect(broker.url)
   open.push(() => client.endAsync(true))
-  await until('connected', () => client.connected)
+  await until(() => client.connected, { what: 'connected', timeoutMs: 30_000 })
   return client
 }
 
@@ -152,7 +153,7 @@ describe('with a peer that speaks as the Python library does', () => {
       ...names,
       on_complete: (_task, succeed, data) => (end = [succeed, data]),
     }).perform()
-    await until('the end', () => end !== undefined)
+    await until(() => end !== undefined, { what: 'the end', timeoutMs: 30_000 })
     expect(end).toEqual([false, { why: 'no paper' }])
   })
 
@@ -176,7 +177,7 @@ describe('with a peer that speaks as the Python library does', () => {
     await peer.subscribeAsync([`${topic}/status`, `${topic}/complete`])
     const said = { ...envelope, action: 'perform', status: 'initialized', progress: 0, data: 'no paper' }
     peer.publish(`${topic}/perform`, JSON.stringify(said), { qos: 1 })
-    await until('the end', () => heard.length === 4)
+    await until(() => heard.length === 4, { what: 'the end', timeoutMs: 30_000 })
     expect(heard).toEqual([
       // That it was taken is said by the transport for such peers, and by the worker for all.
       ['status', 'initialized', 0, {}],

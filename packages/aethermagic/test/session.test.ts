@@ -1,12 +1,13 @@
 import type { AetherError, Transport } from '@aether/core'
 import { createMemoryHub } from '@aether/transport-memory'
+import { until } from '@aether/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 
 import { AetherMagic, type AetherMagicOptions } from '../src/aether-magic.ts'
 import { AetherTask } from '../src/aether-task.ts'
 import { flaky, refusal, type Flaky } from './support/flaky.ts'
 import { recorder } from './support/program.ts'
-import { coded, until } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 const names = { job: 'my_service', task: 'process_data' } as const
 const unreachable = refusal('ERR_AETHER_CONNECT_TIMEOUT', true)
@@ -93,7 +94,7 @@ describe('idle', () => {
     expect(log.join()).toContain('warn working on my_service/process_data waits for a connection')
     await aether.connect()
     await new AetherTask({ ...names, aether: other }).perform('now')
-    await until('done', () => done.length === 1)
+    await until(() => done.length === 1, { what: 'done' })
   })
 
   it('is at work before anybody uses its connection', async () => {
@@ -124,12 +125,12 @@ describe('idle', () => {
     await new AetherTask({ ...names, aether, on_perform: (_task, data) => done.push(data) }).idle()
     const connecting = aether.connect()
     const performing = new AetherTask({ ...names, aether }).perform('now')
-    await until('asked for tasks', () => asked === 1)
+    await until(() => asked === 1, { what: 'asked for tasks' })
     expect(aether.connected).toBe(false)
     open()
     await connecting
     await performing
-    await until('done', () => done.length === 1)
+    await until(() => done.length === 1, { what: 'done' })
   })
 
   it('rejects with what is refused, and is forgotten then', async () => {
@@ -178,12 +179,12 @@ describe('main', () => {
     const stop = new AbortController()
     let isOver = false
     const main = aether.main({ signal: stop.signal }).then(() => (isOver = true))
-    await until('connected', () => aether.connected)
+    await until(() => aether.connected, { what: 'connected' })
     expect(made).toHaveLength(3)
     expect(log.filter((line) => line === 'warn no connection: trying on')).toHaveLength(1)
     await other.connect()
     await new AetherTask({ ...names, aether: other }).perform('now')
-    await until('done', () => done.length === 1)
+    await until(() => done.length === 1, { what: 'done' })
     expect(isOver).toBe(false)
     stop.abort()
     await main
@@ -207,7 +208,7 @@ describe('main', () => {
       aether: other,
       on_complete: (_task, succeed, data) => ends.push([succeed, data]),
     }).perform()
-    await until('taken', () => finish !== undefined)
+    await until(() => finish !== undefined, { what: 'taken' })
     await new AetherTask({
       job: 'a',
       task: 'b',
@@ -217,7 +218,7 @@ describe('main', () => {
     stop.abort()
     finish?.()
     await main
-    await until('told', () => ends.length === 2)
+    await until(() => ends.length === 2, { what: 'told' })
     expect(ends).toContainEqual([true, 'done'])
     expect(ends).toContainEqual('answer')
   })
@@ -225,7 +226,7 @@ describe('main', () => {
   it('ends with close, also while it waits to try again', async () => {
     const { aether, log } = setUp(Array.from({ length: 100 }, () => unreachable))
     const mains = [aether.main(), aether.main()]
-    await until('waiting', () => log.includes('warn no connection: trying on'))
+    await until(() => log.includes('warn no connection: trying on'), { what: 'waiting' })
     await aether.close()
     await Promise.all(mains)
   })
@@ -247,11 +248,11 @@ describe('main', () => {
     const done: unknown[] = []
     await new AetherTask({ ...names, aether, on_perform: (_task, data) => done.push(data) }).idle()
     const main = aether.main()
-    await until('connected', () => aether.connected)
+    await until(() => aether.connected, { what: 'connected' })
     made[0]?.fail(refusal('ERR_AETHER_CONNECT_FAILED', true))
-    await until('connected anew', () => made.length === 2 && aether.connected)
+    await until(() => made.length === 2 && aether.connected, { what: 'connected anew' })
     await new AetherTask({ ...names, aether: other }).perform('after')
-    await until('done', () => done.length === 1)
+    await until(() => done.length === 1, { what: 'done' })
     made[1]?.fail(refused)
     await expect(main).rejects.toBe(refused)
   })
@@ -260,9 +261,9 @@ describe('main', () => {
     const before = process.getActiveResourcesInfo().length
     const { aether } = setUp([unreachable])
     const main = aether.main()
-    await until('connected', () => aether.connected)
+    await until(() => aether.connected, { what: 'connected' })
     await aether.close()
     await main
-    await until('nothing left', () => process.getActiveResourcesInfo().length <= before)
+    await until(() => process.getActiveResourcesInfo().length <= before, { what: 'nothing left' })
   })
 })

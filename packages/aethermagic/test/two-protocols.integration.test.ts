@@ -1,12 +1,13 @@
 import { startMosquitto, startRedis, type MosquittoServer, type RedisServer } from '@aether/services'
 import { mqtt } from '@aether/transport-mqtt'
 import { redis } from '@aether/transport-redis'
+import { until } from '@aether/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import { aethermagic, type AetherMagicScope } from '../src/aethermagic.ts'
 import type { AetherMagic as Magic } from '../src/aether-magic.ts'
 import { recorder } from './support/program.ts'
-import { coded, until } from './support/until.ts'
+import { coded } from './support/coded.ts'
 
 let broker: MosquittoServer
 let server: RedisServer
@@ -71,7 +72,7 @@ describe('two protocols in one process', () => {
       void ended.push([succeed, data])
     await new AetherTask({ ...email, on_complete }).perform({ email: 'user@example.com' })
     await new AetherTask({ ...image, on_complete }).perform({ prompt: 'sunset landscape' })
-    await until('both ended', () => ended.length === 2)
+    await until(() => ended.length === 2, { what: 'both ended', timeoutMs: 30_000 })
     expect(worked).toContainEqual(['send_email', { email: 'user@example.com' }])
     expect(worked).toContainEqual(['generate_image', { prompt: 'sunset landscape' }])
     expect(ended).toContainEqual([true, { by: 'messaging' }])
@@ -79,7 +80,7 @@ describe('two protocols in one process', () => {
     // What is worked on over one channel is not heard on the other.
     const astray = new AetherTask({ ...email, channel: 'caching', timeout: 0.5, on_complete })
     await astray.perform({ email: 'lost' })
-    await until('expired', () => ended.length === 3)
+    await until(() => ended.length === 3, { what: 'expired', timeoutMs: 30_000 })
     expect(ended[2]).toEqual([false, expect.any(String)])
     expect(worked).toHaveLength(2)
     stop.abort()
@@ -106,7 +107,7 @@ describe('two protocols in one process', () => {
         on_complete: (_task, succeed, data) => ends.push([succeed, data]),
       }).perform()
     }
-    await until('both in hand', () => finishers.length === 2)
+    await until(() => finishers.length === 2, { what: 'both in hand', timeoutMs: 30_000 })
     stop.abort()
     for (const finish of finishers) finish()
     await Promise.all(mains)
@@ -126,14 +127,14 @@ describe('when one of the two is down', () => {
     for (const kind of [email, image])
       await new AetherTask({ ...kind, on_perform: () => worked.push(kind.task) }).idle()
     await new AetherTask(image).perform()
-    await until('the other works', () => worked.length === 1)
+    await until(() => worked.length === 1, { what: 'the other works', timeoutMs: 30_000 })
     const refused: unknown = await new AetherTask(email).perform().catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: expect.stringMatching(/^ERR_AETHER_CONNECT_(TIMEOUT|FAILED)$/) })
-    await until('logged', () => log.includes('warn no connection: trying on'))
+    await until(() => log.includes('warn no connection: trying on'), { what: 'logged', timeoutMs: 30_000 })
     await own.restart()
-    await until('connected', () => messaging.connected)
+    await until(() => messaging.connected, { what: 'connected', timeoutMs: 30_000 })
     await new AetherTask(email).perform()
-    await until('it works', () => worked.length === 2)
+    await until(() => worked.length === 2, { what: 'it works', timeoutMs: 30_000 })
     expect(worked).toEqual(['generate_image', 'send_email'])
     await Promise.all([messaging.close(), caching.close()])
     await Promise.all(mains)
@@ -148,15 +149,18 @@ describe('when one of the two is down', () => {
     for (const kind of [email, image])
       await new AetherTask({ ...kind, on_perform: () => worked.push(kind.task) }).idle()
     await own.kill()
-    await until('lost', () => !caching.connected)
+    await until(() => !caching.connected, { what: 'lost', timeoutMs: 30_000 })
     await new AetherTask(email).perform()
-    await until('the other works', () => worked.length === 1)
+    await until(() => worked.length === 1, { what: 'the other works', timeoutMs: 30_000 })
     await expect(new AetherTask(image).perform()).rejects.toEqual(coded('ERR_AETHER_CONNECT_TIMEOUT'))
     await own.restart()
-    await until('back', () => caching.connected)
-    await until('logged', () => log.includes('warn connection lost; reconnecting'))
+    await until(() => caching.connected, { what: 'back', timeoutMs: 30_000 })
+    await until(() => log.includes('warn connection lost; reconnecting'), {
+      what: 'logged',
+      timeoutMs: 30_000,
+    })
     await new AetherTask(image).perform()
-    await until('it works', () => worked.length === 2)
+    await until(() => worked.length === 2, { what: 'it works', timeoutMs: 30_000 })
     await Promise.all([messaging.close(), caching.close()])
     await Promise.all(mains)
   })
@@ -169,7 +173,7 @@ describe('when one of the two is down', () => {
     const mains = [messaging.main({ signal: stop.signal }), caching.main({ signal: stop.signal })]
     for (const kind of [email, image]) await new AetherTask({ ...kind, on_perform: () => 1 }).idle()
     await own.kill()
-    await until('lost', () => !caching.connected)
+    await until(() => !caching.connected, { what: 'lost', timeoutMs: 30_000 })
     stop.abort()
     const begun = performance.now()
     await Promise.all(mains)
@@ -233,7 +237,7 @@ describe('one task at a time, of whatever kind', () => {
     const sent = await Promise.all(
       clients.flatMap((each) => [each.perform(), each.perform(), each.perform()]),
     )
-    await until('all done', () => done.length === 6)
+    await until(() => done.length === 6, { what: 'all done', timeoutMs: 30_000 })
     expect(done.toSorted()).toEqual(sent.toSorted())
     expect(most).toEqual([1, 1, 1, 1, 1, 1])
   })
@@ -262,7 +266,7 @@ describe('a task on Redis', () => {
       on_complete: (_task, _succeed, data) => (end = data),
     }).perform()
     await new AetherTask({ ...image, channel: 'worker', on_perform: () => 'done' }).idle()
-    await until('the end', () => end === 'done')
+    await until(() => end === 'done', { what: 'the end', timeoutMs: 30_000 })
   })
 
   it('is refused without a worker in mode pubsub, where Python loses it', async () => {
@@ -299,10 +303,10 @@ describe('a task on Redis', () => {
         await each.add_task({ ...route, callback: () => got.push(name) })
       }
       await all[0]?.[1].perform_task({ ...route, data: 'now' })
-      await until('all told', () => got.length === 3)
+      await until(() => got.length === 3, { what: 'all told', timeoutMs: 30_000 })
       expect(got.toSorted()).toEqual(['a', 'b', 'c'])
       await all[1]?.[1].perform_task({ ...route, data: 'again' })
-      await until('all told', () => got.length === 6)
+      await until(() => got.length === 6, { what: 'all told', timeoutMs: 30_000 })
       expect(got.toSorted()).toEqual(['a', 'a', 'b', 'b', 'c', 'c'])
     },
   )

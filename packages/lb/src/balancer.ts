@@ -1,6 +1,7 @@
 import type { Backend, BackendChange, BackendOptions } from './backends/backend.ts'
 import type { NamedBackends, NameOptions } from './backends/named-backends.ts'
-import type { Drained, DrainOptions, RemoveOptions } from './backends/registry.ts'
+import type { Drained, DrainOptions } from './backends/drains.ts'
+import type { RemoveOptions } from './backends/registry.ts'
 import type { Operation, OperationResult } from './control/operation.ts'
 import type { HealthStatus } from './health/health-checker.ts'
 import type { LoadDistribution } from './observe/distribution.ts'

@@ -6,7 +6,8 @@ import {
   ResolvedName,
   systemResolve,
 } from './backends/named-backends.ts'
-import { type Drained, type DrainOptions, Registry, type RemoveOptions } from './backends/registry.ts'
+import type { Drained, DrainOptions } from './backends/drains.ts'
+import { Registry, type RemoveOptions } from './backends/registry.ts'
 import type { Balancer, CloseOptions } from './balancer.ts'
 import { checkCount } from './check-options.ts'
 import { steady, type Timer } from './clock.ts'

@@ -1,5 +1,4 @@
 import type { Affinity } from '../affinity/affinity.ts'
-import { checkMs } from '../check-options.ts'
 import { closedError, LbError } from '../errors.ts'
 import { CheckGate } from '../health/check-gate.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
@@ -10,25 +9,12 @@ import type { CheckedOptions } from '../options.ts'
 import { groupStatus, guardGroup, type ReplicaStatus } from '../scaling/replica-groups.ts'
 import type { Selector } from '../selection/selector.ts'
 import { type BackendChange, type BackendOptions, checkBackend, checkUpdate, type Health } from './backend.ts'
+import { type Drained, type DrainOptions, Drains } from './drains.ts'
 import { Endpoint } from './endpoint.ts'
 
 export interface RemoveOptions {
   /** Also where its replica group would then have too few. @default false */
   readonly force?: boolean
-}
-
-export interface DrainOptions extends RemoveOptions {
-  /** @default the balancer's `drainTimeoutMs` */
-  readonly timeoutMs?: number
-  /** Stops waiting; the backend goes on draining. */
-  readonly signal?: AbortSignal
-}
-
-export interface Drained {
-  /** Requests that still were under way when the wait ended. */
-  readonly active: number
-  /** Sticky sessions that still led there. */
-  readonly sessions: number
 }
 
 export interface RegistryParts {
@@ -40,17 +26,15 @@ export interface RegistryParts {
   readonly onChange: () => void
 }
 
-/** How often a drain looks whether sessions have ended: nobody tells when one does. */
-const drainPollMs = 100
-
 /** The backends: who is there, and what becomes of them. */
 export class Registry {
   list: readonly Endpoint[] = []
+  isClosed = false
   private readonly byId = new Map<string, Endpoint>()
   private readonly checkers = new Map<Endpoint, HealthChecker>()
   private readonly gate: CheckGate
+  private readonly drains: Drains
   private isStarted = false
-  private isClosed = false
   private readonly options: CheckedOptions
   private readonly parts: RegistryParts
 
@@ -58,6 +42,13 @@ export class Registry {
     this.options = options
     this.parts = parts
     this.gate = new CheckGate(options.healthCheck?.maxConcurrent ?? 0)
+    const { clock, drainTimeoutMs } = options
+    this.drains = new Drains({
+      clock,
+      drainTimeoutMs,
+      hasUncountedSessions: parts.affinity?.by === 'cookie',
+      sweep: () => parts.affinity?.sweep(clock.monotonic()),
+    })
   }
 
   start(): void {
@@ -67,13 +58,17 @@ export class Registry {
     const { maxConcurrent, intervalMs } = healthCheck
     const stepMs = this.checkers.size > maxConcurrent ? intervalMs / this.checkers.size : 0
     let delayMs = -stepMs
-    for (const checker of this.checkers.values()) checker.start((delayMs += stepMs))
+    for (const [endpoint, checker] of this.checkers) {
+      endpoint.isChecked = true
+      checker.start((delayMs += stepMs))
+    }
   }
 
   close(): void {
     this.isClosed = true
     for (const endpoint of this.list) endpoint.breaker.close()
     for (const checker of this.checkers.values()) checker.close()
+    this.drains.close()
   }
 
   get(id: string): Endpoint {
@@ -89,6 +84,7 @@ export class Registry {
   }
 
   add(options: BackendOptions): Endpoint {
+    if (this.isClosed) throw closedError()
     const { hashKey, decayMs, breaker, healthCheck, clock, slowStart } = this.options
     const random = this.options.random ?? Math.random
     const endpoint = new Endpoint(checkBackend(options), hashKey, decayMs)
@@ -109,6 +105,7 @@ export class Registry {
       const onHealth = (_: Endpoint, before: Health): void => this.onHealth(endpoint, before)
       const checker = new HealthChecker(endpoint, healthCheck, { clock, random, gate: this.gate, onHealth })
       this.checkers.set(endpoint, checker)
+      endpoint.isChecked = this.isStarted
       if (this.isStarted) checker.start()
     }
     this.parts.events.emit({ type: 'backend-added', backendId: endpoint.id })
@@ -117,9 +114,7 @@ export class Registry {
 
   update(id: string, change: BackendChange): Endpoint {
     const endpoint = this.get(id)
-    const checked = checkUpdate(change)
-    for (const [name, value] of Object.entries(checked))
-      (endpoint as unknown as Record<string, unknown>)[name] = value
+    Object.assign(endpoint, checkUpdate(change))
     this.parts.selector.invalidate()
     this.parts.onChange()
     this.parts.events.emit({ type: 'backend-updated', backendId: id })
@@ -141,15 +136,14 @@ export class Registry {
     endpoint.breaker.close()
     this.parts.outliers?.forget(endpoint)
     this.parts.affinity?.remove(endpoint)
+    this.drains.wake()
     this.parts.events.emit({ type: 'backend-removed', backendId: id })
   }
 
   /** No new sessions from now on; resolves once requests and sticky sessions have ended, or the time is over. */
   async drain(id: string, options: DrainOptions = {}): Promise<Drained> {
     const endpoint = this.get(id)
-    const { clock, drainTimeoutMs } = this.options
-    const timeoutMs =
-      options.timeoutMs === undefined ? drainTimeoutMs : checkMs(options.timeoutMs, 'timeoutMs')
+    this.drains.timeoutOf(options)
     options.signal?.throwIfAborted()
     if (!endpoint.isDraining) {
       if (options.force !== true) guardGroup(this.options.groups, this.list, endpoint)
@@ -157,15 +151,10 @@ export class Registry {
       this.changed()
       this.parts.events.emit({ type: 'draining', backendId: id })
     }
-    const endsAt = clock.monotonic() + timeoutMs
-    while ((endpoint.active > 0 || endpoint.sessions > 0) && !endpoint.isRemoved) {
-      const leftMs = endsAt - clock.monotonic()
-      if (leftMs <= 0) break
-      await this.pause(Math.min(drainPollMs, leftMs), options.signal)
-      this.parts.affinity?.sweep(clock.monotonic())
-    }
-    const drained = { active: endpoint.active, sessions: endpoint.sessions }
-    this.parts.events.emit({ type: 'drained', backendId: id, ...drained })
+    const drained = await this.drains.wait(endpoint, options)
+    // Who was taken back, or removed in the meantime, is no longer something that drains.
+    if (endpoint.isDraining && !endpoint.isRemoved)
+      this.parts.events.emit({ type: 'drained', backendId: id, ...drained })
     return drained
   }
 
@@ -174,6 +163,7 @@ export class Registry {
     const endpoint = this.get(id)
     if (!endpoint.isDraining) return
     endpoint.isDraining = false
+    this.drains.wake()
     this.changed()
     this.parts.events.emit({ type: 'restored', backendId: id })
   }
@@ -220,19 +210,5 @@ export class Registry {
     this.list = list
     this.parts.selector.setEndpoints(list)
     this.parts.onChange()
-  }
-
-  private pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const stop = (): void => {
-        timer.cancel()
-        reject(signal?.reason)
-      }
-      const timer = this.options.clock.setTimer(() => {
-        signal?.removeEventListener('abort', stop)
-        resolve()
-      }, delayMs)
-      signal?.addEventListener('abort', stop, { once: true })
-    })
   }
 }

@@ -51,7 +51,7 @@ export function groupStatus(
   })
 }
 
-/** Throws `ERR_AETHER_REPLICAS_SHORT` if the group would have too few without this one. One that is down holds nothing up. */
+/** Throws `ERR_AETHER_REPLICAS_SHORT` if the group would have too few without this one; one that is not healthy may always go. */
 export function guardGroup(
   groups: ReadonlyMap<string, Required<ReplicaGroup>>,
   endpoints: readonly Endpoint[],
@@ -72,6 +72,8 @@ export function guardGroup(
   )
 }
 
+/** Stricter than fit for traffic: who has yet to be checked, or is on probation, is nobody to rely on. */
 function isHealthy(endpoint: Endpoint): boolean {
-  return endpoint.isUp && !endpoint.isDraining && !endpoint.isRemoved
+  if (endpoint.isDraining || endpoint.isRemoved || endpoint.breaker.state !== 'closed') return false
+  return endpoint.isUp && !(endpoint.isChecked && endpoint.health === 'unknown')
 }

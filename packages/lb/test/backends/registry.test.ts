@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import type { Backend } from '../../src/index.ts'
+import type { Backend, BackendChange, ReplicaGroup } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -50,6 +51,12 @@ describe('adding', () => {
     expect(lb.backends).toHaveLength(0)
   })
 
+  it('is refused once the balancer is closed', async () => {
+    const { lb } = fleet(0)
+    await lb.close()
+    expect(() => lb.add({ host: 'h', port: 1 })).toThrow(code('BALANCER_CLOSED'))
+  })
+
   it('refuses an id that is there', () => {
     const { lb } = fleet(1)
     expect(() => lb.add({ id: 'b0', host: 'h', port: 1 })).toThrow(code('BACKEND_DUPLICATE'))
@@ -69,6 +76,71 @@ describe('updating', () => {
     const ids = Array.from({ length: 40 }, () => lb.choose()!.id)
     expect(ids.filter((each) => each === id).length).toBe(30)
     lease.done()
+  })
+
+  it('keeps what is known and under way, whichever field changes', () => {
+    const { lb, clock } = fleet(1, { breaker: { failureThreshold: 3 }, affinity: { by: 'session' } })
+    const slow = lb.pick({ sessionId: 's' })
+    clock.advance(40)
+    lb.pick().done('ok')
+    lb.pick().done('failed')
+    lb.pick().done('failed')
+    const before = lb.getLoadDistribution().backends['b0']!
+    const changes: BackendChange[] = [
+      { weight: 2.5 },
+      { maxConnections: 3 },
+      { priority: -4 },
+      { zone: 'z' },
+      { group: 'g' },
+      { capabilities: ['gpu'] },
+      { metadata: { rack: 7 } },
+    ]
+    for (const change of changes) {
+      expect(lb.update('b0', change)).toMatchObject(change)
+      expect(slow.backend.expectedMs(clock.time)).toBeGreaterThanOrEqual(40)
+      expect([slow.backend.active, slow.isDone]).toEqual([1, false])
+    }
+    expect(lb.backends[0]).toMatchObject(Object.assign({}, ...changes))
+    expect(lb.getLoadDistribution().backends['b0']).toMatchObject({
+      failed: before.failed,
+      breaker: 'closed',
+    })
+    lb.update('b0', { maxConnections: 1_000 })
+    lb.pick().done('failed')
+    expect(lb.backends[0]!.breakerState).toBe('open')
+  })
+
+  it('takes slots away only from requests to come', () => {
+    const { lb } = fleet(1)
+    const leases = Array.from({ length: 5 }, () => lb.pick())
+    lb.update('b0', { maxConnections: 2 })
+    for (const active of [5, 4, 3, 2]) {
+      expect(lb.backends[0]!.active).toBe(active)
+      expect(lb.choose()).toBeUndefined()
+      expect(() => lb.pick()).toThrow(code('QUEUE_FULL'))
+      leases.pop()!.done()
+    }
+    expect(lb.choose()).toBeDefined()
+  })
+
+  it('gives slots to those who wait for one', async () => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    const held = lb.pick()
+    const waiting = lb.route({}, () => 'through')
+    await clock.pass(1)
+    lb.update('b0', { maxConnections: 2 })
+    expect((await waiting).value).toBe('through')
+    held.done()
+  })
+
+  it('keeps no object of the caller', () => {
+    const { lb } = fleet(1)
+    const capabilities = ['gpu']
+    const metadata = { rack: 1 }
+    lb.update('b0', { capabilities, metadata })
+    capabilities.push('quantum')
+    metadata.rack = 2
+    expect(lb.backends[0]).toMatchObject({ capabilities: ['gpu'], metadata: { rack: 1 } })
   })
 
   it('changes nothing where any of it is wrong', () => {
@@ -147,14 +219,110 @@ describe('draining', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('lets sticky sessions finish, takes no new ones, and ends with the last of them', async () => {
+    const { lb, clock } = fleet(2, { affinity: { by: 'session', ttlMs: 1_000 }, drainTimeoutMs: 60_000 })
+    const first = lb.pick({ sessionId: 's' })
+    first.done()
+    const { id } = first.backend
+    for (let n = 0; n < 9; n++) lb.pick({ sessionId: `other ${n}` }).done()
+    let drained: unknown
+    void lb.drain(id).then((result) => (drained = result))
+    for (let n = 0; n < 5; n++) {
+      const lease = lb.pick({ sessionId: 's' })
+      expect(lease.backend.id).toBe(id)
+      lease.done()
+      const fresh = lb.pick({ sessionId: `new ${n}` })
+      expect(fresh.backend.id).not.toBe(id)
+      fresh.done()
+      await clock.pass(900)
+    }
+    expect(drained).toBeUndefined()
+    await clock.pass(200)
+    expect(drained).toEqual({ active: 0, sessions: 0 })
+  })
+
+  it('takes all of its time where sessions are by cookie, since nobody can tell when they end', async () => {
+    const secret = 'a secret of enough length'
+    const { lb, clock } = fleet(2, { affinity: { by: 'cookie', secret }, drainTimeoutMs: 5_000 })
+    let isDrained = false
+    void lb.drain('b0').then(() => (isDrained = true))
+    await clock.pass(4_900)
+    expect(isDrained).toBe(false)
+    await clock.pass(100)
+    expect(isDrained).toBe(true)
+  })
+
+  it('ends at once for all who wait when the backend is taken back', async () => {
+    const { lb, clock } = fleet(2)
+    const events = lb.events()
+    const lease = lb.pick({ exclude: [lb.backends[1]!] })
+    const waits = [lb.drain('b0'), lb.drain('b0', { timeoutMs: 500 })]
+    await settle()
+    lb.restore('b0')
+    expect(await Promise.all(waits)).toEqual([
+      { active: 1, sessions: 0 },
+      { active: 1, sessions: 0 },
+    ])
+    expect(clock.pending).toBe(0)
+    expect(lb.choose({ exclude: [lb.backends[1]!] })).toBeDefined()
+    lease.done()
+    await lb.close()
+    const seen: string[] = []
+    for await (const { type } of events) seen.push(type)
+    expect(seen.filter((type) => type === 'draining')).toHaveLength(1)
+    expect(seen).not.toContain('drained')
+  })
+
+  it.each<[string, (made: ReturnType<typeof fleet>) => unknown]>([
+    ['the backend is removed', ({ lb }) => lb.remove('b0')],
+    ['the balancer closes', ({ lb }) => void lb.close({ signal: AbortSignal.abort() })],
+  ])('ends at once when %s, and leaves no timer', async (_, end) => {
+    const made = fleet(2)
+    const lease = made.lb.pick({ exclude: [made.lb.backends[1]!] })
+    const drain = made.lb.drain('b0')
+    await settle()
+    expect(made.clock.pending).toBe(1)
+    end(made)
+    expect(await drain).toEqual({ active: 1, sessions: 0 })
+    await settle()
+    expect(made.clock.pending).toBe(0)
+    expect(lease.isDone).toBe(false)
+    lease.done()
+  })
+
+  it('may have several who wait, each with a time of its own', async () => {
+    const { lb, clock } = fleet(2)
+    const lease = lb.pick({ exclude: [lb.backends[1]!] })
+    const ended: string[] = []
+    void lb.drain('b0', { timeoutMs: 300 }).then(() => ended.push('short'))
+    void lb.drain('b0', { timeoutMs: 2_000 }).then(() => ended.push('long'))
+    await clock.pass(400)
+    expect(ended).toEqual(['short'])
+    lease.done()
+    await clock.pass(100)
+    expect(ended).toEqual(['short', 'long'])
+  })
+
+  it('does not begin with a signal that is aborted already, or a time that is none', async () => {
+    const { lb } = fleet(1)
+    await expect(lb.drain('b0', { signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no')
+    for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5' as unknown as number])
+      await expect(lb.drain('b0', { timeoutMs })).rejects.toThrow(code('OPTIONS_INVALID'))
+    await expect(lb.drain('nobody')).rejects.toThrow(code('BACKEND_UNKNOWN'))
+    expect(lb.backends[0]!.isDraining).toBe(false)
+    expect(() => lb.restore('nobody')).toThrow(code('BACKEND_UNKNOWN'))
+  })
+
   it('stops waiting when told', async () => {
     const { lb, clock } = fleet(1)
     const lease = lb.pick()
     const stop = new AbortController()
     const drain = lb.drain('b0', { signal: stop.signal })
-    await settle()
+    await clock.pass(1_050)
+    expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1)
     stop.abort(new Error('enough'))
     await expect(drain).rejects.toThrow('enough')
+    expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0)
     expect(clock.pending).toBe(0)
     lease.done()
   })
@@ -176,6 +344,61 @@ describe('replica groups', () => {
     ])
     lb.remove('b2', { force: true })
     expect(lb.groups()[0]).toMatchObject({ healthy: 1, isShort: true })
+  })
+
+  it('let one of two who want to leave at once, and not the other', async () => {
+    const { lb } = fleet(3, { groups: { api: { minHealthy: 2 } } }, () => ({ group: 'api' }))
+    const drains = await Promise.allSettled([lb.drain('b0'), lb.drain('b1'), lb.drain('b0')])
+    expect(drains.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(lb.backends.map(({ isDraining }) => isDraining)).toEqual([true, false, false])
+    lb.restore('b0')
+    await lb.drain('b1')
+    lb.remove('b1')
+    expect(() => lb.remove('b0')).toThrow(code('REPLICAS_SHORT'))
+  })
+
+  it('do not rely on one that nobody has looked at yet, or that is on probation', async () => {
+    let isNewUp = false
+    const { lb, clock } = fleet(
+      2,
+      {
+        groups: { api: { minHealthy: 2 } },
+        healthCheck: { probe: ({ id }) => id !== 'new' || isNewUp, healthyThreshold: 1, jitter: 0 },
+        breaker: { failureThreshold: 1, timeoutMs: 1_000 },
+      },
+      () => ({ group: 'api' }),
+    )
+    expect(lb.groups()[0]).toMatchObject({ healthy: 2, isShort: false })
+    lb.start()
+    expect(lb.groups()[0]).toMatchObject({ healthy: 0, isShort: true })
+    await clock.pass(1)
+    lb.add({ id: 'new', host: 'h', port: 1, group: 'api' })
+    expect(lb.groups()[0]).toMatchObject({ total: 3, healthy: 2 })
+    expect(() => lb.remove('b0')).toThrow(code('REPLICAS_SHORT'))
+    await clock.pass(20_000)
+    expect(() => lb.remove('b0')).toThrow(code('REPLICAS_SHORT'))
+    isNewUp = true
+    await clock.pass(5_000)
+    lb.pick({ exclude: lb.backends.slice(0, 2) }).done('failed')
+    expect(() => lb.remove('b0')).toThrow(code('REPLICAS_SHORT'))
+    clock.advance(1_000)
+    expect(lb.backends[2]!.breakerState).toBe('half-open')
+    expect(() => lb.remove('b0')).toThrow(code('REPLICAS_SHORT'))
+    for (let n = 0; n < 2; n++) lb.pick({ exclude: lb.backends.slice(0, 2) }).done('ok')
+    lb.remove('b0')
+    await lb.close()
+  })
+
+  it.each([
+    { api: { minHealthy: -1 } },
+    { api: { minZones: 1.5 } },
+    { api: { healthy: 1 } },
+    { api: 2 },
+    [{ minHealthy: 1 }],
+  ])('are refused where they make no sense: %j', (wrong) => {
+    expect(() => fleet(0, { groups: wrong as unknown as Record<string, ReplicaGroup> })).toThrow(
+      code('OPTIONS_INVALID'),
+    )
   })
 
   it('count only those that are up: one that is down may go, the last that is up may not', async () => {

@@ -114,6 +114,16 @@ export {
   type SignalKind,
   type WorkerSignalKind,
 } from './lease/relay.ts'
+export {
+  cancelledEnding,
+  completionOf,
+  deadlineEnding,
+  exhaustedEnding,
+  queueTtlEnding,
+  refusedEnding,
+  type Ended,
+  type Ending,
+} from './lease/endings.ts'
 export { type LeaseOptions } from './lease/lease-options.ts'
 export { leased, leasedCapabilities, type LeasedCapabilities, type LeasedTransport } from './lease/leased.ts'
 export type { LeaseDeadLetter } from './lease/open-task.ts'

@@ -1,15 +1,16 @@
 import { toErrorShape } from '../error-shape.ts'
 import type { ErrorShape } from '../errors.ts'
-import type { CompleteEvent, TerminalStatus } from '../transport.ts'
+import type { CompleteEvent, TaskMessage, TerminalStatus } from '../transport.ts'
 import { routeKey } from '../topic/topic.ts'
 import type { Hold } from './open-task.ts'
 
-/** Why a task ended without a worker's word. */
+/** For authors of transports whose callers end tasks themselves: why one ended without a worker's word. */
 export interface Ending {
   readonly status: Exclude<TerminalStatus, 'succeed'>
   readonly error: ErrorShape
 }
 
+/** `ERR_AETHER_TASK_CANCELLED`. */
 export function cancelledEnding(reason: string): Ending {
   return {
     status: 'cancelled',
@@ -17,6 +18,7 @@ export function cancelledEnding(reason: string): Ending {
   }
 }
 
+/** `ERR_AETHER_DEADLINE_EXCEEDED`. */
 export function deadlineEnding(): Ending {
   return {
     status: 'expired',
@@ -28,6 +30,7 @@ export function deadlineEnding(): Ending {
   }
 }
 
+/** `ERR_AETHER_TASK_EXPIRED`. */
 export function queueTtlEnding(ttlMs: number): Ending {
   return {
     status: 'expired',
@@ -50,7 +53,13 @@ export function refusedEnding(error: unknown): Ending {
 }
 
 /** Past its last attempt: the worker's own error, where it gave one. */
-export function exhaustedEnding({ failures, lastError }: Hold): Ending {
+export function exhaustedEnding({
+  failures,
+  lastError,
+}: {
+  readonly failures: number
+  readonly lastError: ErrorShape | undefined
+}): Ending {
   const message = `failed or lost its lease ${failures} times`
   return {
     status: 'failed',
@@ -74,9 +83,17 @@ export function revocation(complete: CompleteEvent): ErrorShape {
   return leaseLost
 }
 
+/** Where a task stood in a workgroup when it ended. */
+export interface Ended {
+  readonly open: { readonly task: Pick<TaskMessage, 'route' | 'tid'> }
+  readonly workgroup: string
+  /** The last attempt that a worker began; 0 when none ever did. */
+  readonly begun: number
+}
+
 /** The completion that the caller itself writes. */
 export function completionOf(
-  hold: Hold,
+  hold: Ended,
   ending: Ending,
   who: { readonly client: string; readonly host: string },
 ): CompleteEvent {

@@ -38,6 +38,10 @@ export class Hold implements Passenger {
     lane.holds += 1
   }
 
+  get workgroup(): string {
+    return this.lane.workgroup
+  }
+
   get status(): HoldStatus {
     return this.#status
   }

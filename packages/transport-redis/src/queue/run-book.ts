@@ -3,7 +3,10 @@ import type { Run } from './run.ts'
 
 const FIRST_BUCKETS = 64
 
-/** The open runs of an instance by job/task and tid. They carry the links of the table themselves: see `docs/adr/0004-hash-tables.md`. */
+/**
+ * The open runs of an instance by job/task and tid. They carry the links of the table themselves: see `docs/adr/0004-hash-tables.md`. Alike to core's `TidTable` and not it: one
+ * class for the entries of all would see too many shapes, and each look at one would cost more.
+ */
 export class RunBook {
   #buckets: (Run | undefined)[] = emptyBuckets(FIRST_BUCKETS)
   #mask = FIRST_BUCKETS - 1

@@ -56,7 +56,8 @@ export class Followed implements RunAddress, SendWaiter {
 
 /**
  * Which runs this application follows, by route and tid, so that a tid that is sent twice has one completion. The runs carry the links of the table
- * themselves: a `Map` under churn keeps its dead entries alive from one inner table to the next.
+ * themselves: a `Map` under churn keeps its dead entries alive from one inner table to the next. Alike to core's `TidTable` and not it: one class for the entries of all would
+ * see too many shapes, and each look at one would cost more.
  */
 export class RunBook {
   readonly #pages = new Map<string, RoutePage>()

@@ -1,170 +1,217 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { Backend, BackendOptions } from '../backends/backend.ts'
+import type { Backend } from '../backends/backend.ts'
 import type { Balancer } from '../balancer.ts'
-import { checkFields, checkMs, checkText, checkTexts } from '../check-options.ts'
-import { LbError } from '../errors.ts'
+import { checkCount } from '../check-options.ts'
+import { closedError } from '../errors.ts'
+import { log } from '../observe/event-log.ts'
 import type { ScaleOptions, Scaler } from './autoscaler.ts'
+import { freePort } from './free-port.ts'
+import {
+  type CheckedLocalProcesses,
+  checkLocalProcesses,
+  type LocalProcessesOptions,
+} from './local-processes-options.ts'
+import { describe, host, ManagedProcess } from './managed-process.ts'
 
-export interface LocalProcessesOptions {
-  /** The program; it must listen on `127.0.0.1` at the port that it is given. */
-  readonly command: string
-  /** `{port}` in them becomes the port. @default [] */
-  readonly args?: readonly string[]
-  /** All of its environment, where `PORT` is added. @default that of this process, without `PORT` */
-  readonly env?: Readonly<Record<string, string | undefined>>
-  /** How long a process may take until it listens. @default 10_000 */
-  readonly startTimeoutMs?: number
-  /** How long one that stops may take for its requests, and then again to end, before it is killed. @default 10_000 */
-  readonly stopTimeoutMs?: number
-  /** What its backends are like: weight, zone, group and so on. */
-  readonly backend?: Omit<BackendOptions, 'id' | 'host' | 'port'>
-}
-
-interface Running {
-  readonly child: ChildProcess
-  readonly backend: Backend
-  readonly ended: Promise<unknown>
-}
+export type { LocalProcessesOptions } from './local-processes-options.ts'
 
 export interface LocalProcesses extends Scaler {
-  /** Ids of the processes, the oldest first. */
+  /** Ids of the processes that run, the oldest first. */
   readonly pids: readonly number[]
   scale(count: number, options?: ScaleOptions): Promise<void>
-  /** Stops all of them. */
+  /** Stops all of them: requests under way may end, new ones come no more. */
   close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
-const pollMs = 20
-const host = '127.0.0.1'
+/** A place for a process, with the name that its backend keeps over restarts, so that hashes lead there again. */
+interface Place {
+  readonly id: string
+  process: ManagedProcess | undefined
+  backend: Backend | undefined
+  restart: NodeJS.Timeout | undefined
+  readyAt: number
+  /** Ends soon after another. */
+  ends: number
+  isStopping: boolean
+}
 
 /**
- * A scaler whose backends are processes on this machine. Each gets a free port and joins the balancer once it listens there; one that ends by itself leaves it,
- * and is counted no more. Stopping drains, removes, sends SIGTERM, and kills what does not end.
+ * A scaler whose backends are processes on this machine. Each gets a free port and joins the balancer once it is ready; one that ends by itself leaves it at
+ * once and is started anew after a pause. Stopping drains, removes, sends SIGTERM, and kills what does not end. What this process leaves behind when it ends in
+ * whatever way, even by SIGKILL, is killed (on systems with a POSIX shell).
  */
 export function localProcesses(balancer: Balancer, options: LocalProcessesOptions): LocalProcesses {
   return new ProcessScaler(balancer, options)
 }
 
 class ProcessScaler implements LocalProcesses {
-  private readonly running = new Map<string, Running>()
-  private readonly starting = new Set<ChildProcess>()
-  private isClosed = false
+  private readonly places: Place[] = []
+  private readonly ports = new Set<number>()
+  private readonly closed = new AbortController()
+  private closing: Promise<void> | undefined = undefined
   private readonly balancer: Balancer
-  private readonly options: Required<Omit<LocalProcessesOptions, 'env'>> & Pick<LocalProcessesOptions, 'env'>
+  private readonly options: CheckedLocalProcesses
 
   constructor(balancer: Balancer, options: LocalProcessesOptions) {
-    checkFields(options, 'localProcesses', [
-      'command',
-      'args',
-      'env',
-      'startTimeoutMs',
-      'stopTimeoutMs',
-      'backend',
-    ])
     this.balancer = balancer
-    this.options = {
-      command: checkText(options.command, 'command'),
-      args: checkTexts(options.args ?? [], 'args'),
-      ...(options.env !== undefined && { env: { ...options.env } }),
-      startTimeoutMs: checkMs(options.startTimeoutMs ?? 10_000, 'startTimeoutMs'),
-      stopTimeoutMs: checkMs(options.stopTimeoutMs ?? 10_000, 'stopTimeoutMs'),
-      backend: { ...options.backend },
-    }
+    this.options = checkLocalProcesses(options)
   }
 
   get count(): number {
-    return this.running.size
+    return this.places.filter((place) => !place.isStopping).length
   }
 
   get pids(): readonly number[] {
-    return [...this.running.values()].flatMap(({ child }) => child.pid ?? [])
+    return this.places.flatMap(({ backend, process }) => (backend === undefined ? [] : (process?.pid ?? [])))
   }
 
-  async scale(count: number): Promise<void> {
-    if (this.isClosed) throw new LbError('ERR_AETHER_BALANCER_CLOSED', 'the local processes were closed')
-    const missing = count - this.running.size
-    if (missing > 0) await settleAll(Array.from({ length: missing }, () => this.startOne()))
-    // The newest go first: the oldest have warm caches, and most sessions.
-    else await settleAll([...this.running.keys()].slice(count).map((id) => this.stopOne(id, {})))
+  async scale(count: number, options: Partial<ScaleOptions> = {}): Promise<void> {
+    checkCount(count, 'count', 0)
+    if (this.closed.signal.aborted) throw closedError()
+    const signals = [this.closed.signal, ...(options.signal === undefined ? [] : [options.signal])]
+    const staying = this.places.filter((place) => !place.isStopping)
+    const missing = Math.max(0, count - staying.length)
+    await settleAll([
+      ...Array.from({ length: missing }, () => this.open(AbortSignal.any(signals))),
+      // The newest go first: the oldest have warm caches, and most sessions.
+      ...staying.slice(count).map((place) => this.stop(place, false)),
+    ])
   }
 
-  async close(): Promise<void> {
-    this.isClosed = true
-    for (const child of this.starting) child.kill('SIGKILL')
-    await settleAll([...this.running.keys()].map((id) => this.stopOne(id, { force: true })))
+  close(): Promise<void> {
+    this.closing ??= this.shutDown()
+    return this.closing
   }
 
-  private async startOne(): Promise<void> {
-    const { command, args, env, backend } = this.options
-    const port = await freePort()
-    const child = spawn(
-      command,
-      args.map((arg) => arg.replaceAll('{port}', String(port))),
-      { stdio: 'ignore', ...(env !== undefined && { env: { ...env, PORT: String(port) } }) },
-    )
-    const ended = new Promise((resolve) => {
-      child.once('error', resolve)
-      child.once('exit', resolve)
-    })
-    this.starting.add(child)
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async shutDown(): Promise<void> {
+    this.closed.abort(closedError())
+    await settleAll(this.places.map((place) => this.stop(place, true)))
+  }
+
+  /** A new place whose process is ready; without one where it fails. */
+  private async open(signal: AbortSignal): Promise<void> {
+    let number = 1
+    const idOf = (): string => `${this.options.name}-${number}`
+    while (this.places.some(({ id }) => id === idOf())) number++
+    const place: Place = {
+      id: idOf(),
+      process: undefined,
+      backend: undefined,
+      restart: undefined,
+      readyAt: 0,
+      ends: 0,
+      isStopping: false,
+    }
+    this.places.push(place)
     try {
-      await this.untilListening(child, port, ended)
-      if (this.isClosed) throw new LbError('ERR_AETHER_BALANCER_CLOSED', 'the local processes were closed')
-      const added = this.balancer.add({ ...backend, id: `process-${child.pid}:${port}`, host, port })
-      this.running.set(added.id, { child, backend: added, ended })
-      // An end that nobody asked for takes the backend out; nothing in it can fail.
-      void ended.then(() => this.forget(added.id))
+      await this.start(place, signal)
     } catch (error) {
-      child.kill('SIGKILL')
+      this.leave(place)
       throw error
-    } finally {
-      this.starting.delete(child)
     }
   }
 
-  private async untilListening(child: ChildProcess, port: number, ended: Promise<unknown>): Promise<void> {
-    const { startTimeoutMs, command } = this.options
-    let hasEnded: { readonly with: unknown } | undefined
-    void ended.then((value) => (hasEnded = { with: value }))
-    const giveUpAt = performance.now() + startTimeoutMs
-    while (!(await canConnect(port))) {
-      const isLate = performance.now() > giveUpAt
-      if (hasEnded === undefined && !isLate) {
-        await new Promise((resolve) => setTimeout(resolve, pollMs))
-        continue
-      }
-      const why = isLate ? `did not listen within ${startTimeoutMs} ms` : 'ended before it listened'
-      const cause = hasEnded?.with instanceof Error ? { cause: hasEnded.with } : {}
-      throw new LbError(
-        'ERR_AETHER_BACKENDS_NONE',
-        `"${command}" (${child.pid ?? 'no process'}) ${why}`,
-        cause,
-      )
+  private async start(place: Place, signal: AbortSignal): Promise<void> {
+    const port = await freePort(host, this.ports)
+    signal.throwIfAborted()
+    if (place.isStopping) throw closedError()
+    const process = new ManagedProcess(port, this.options)
+    this.ports.add(port)
+    place.process = process
+    // No promise of it rejects.
+    void process.ended.then(() => this.ports.delete(port))
+    try {
+      await process.untilReady(signal)
+      signal.throwIfAborted()
+      place.backend = this.balancer.add({ ...this.options.backend, id: place.id, host, port })
+    } catch (error) {
+      process.kill()
+      await process.ended
+      throw error
+    }
+    place.readyAt = performance.now()
+    log(this.options.logger, 'info', 'process-started', { backendId: place.id, pid: process.pid, port })
+    void process.exited.then(() => this.onEnd(place, process))
+  }
+
+  /** Nobody asked for it: it leaves the balancer at once, and comes back after a pause. */
+  private onEnd(place: Place, process: ManagedProcess): void {
+    if (place.isStopping || place.process !== process || process.exit === undefined) return
+    this.removeBackend(place)
+    const { restartMs, maxRestartMs, logger } = this.options
+    if (performance.now() - place.readyAt >= maxRestartMs) place.ends = 0
+    const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))
+    log(logger, 'warn', 'process-ended', {
+      backendId: place.id,
+      pid: process.pid,
+      reason: describe(process.exit),
+      output: process.tail,
+      restartMs: delayMs,
+    })
+    this.planRestart(place, delayMs)
+  }
+
+  private planRestart(place: Place, delayMs: number): void {
+    place.restart = setTimeout(() => {
+      place.restart = undefined
+      // What goes wrong is logged, and tried again.
+      void this.startAgain(place)
+    }, delayMs)
+    place.restart.unref()
+  }
+
+  private async startAgain(place: Place): Promise<void> {
+    const { restartMs, maxRestartMs, logger } = this.options
+    try {
+      await this.start(place, this.closed.signal)
+      // It was to be stopped while it started.
+      if (place.isStopping) await this.end(place, true)
+    } catch (error) {
+      if (place.isStopping || this.closed.signal.aborted) return
+      const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))
+      const reason = error instanceof Error ? error.message : String(error)
+      log(logger, 'error', 'process-failed', { backendId: place.id, reason, restartMs: delayMs })
+      this.planRestart(place, delayMs)
     }
   }
 
-  private async stopOne(id: string, options: { readonly force?: boolean }): Promise<void> {
-    const process = this.running.get(id)
-    if (process === undefined) return
-    const { stopTimeoutMs } = this.options
-    if (this.balancer.backends.includes(process.backend)) {
-      await this.balancer.drain(id, { ...options, timeoutMs: stopTimeoutMs })
-      this.forget(id)
+  private async stop(place: Place, force: boolean): Promise<void> {
+    if (place.isStopping) return
+    place.isStopping = true
+    clearTimeout(place.restart)
+    try {
+      await this.end(place, force)
+    } catch (error) {
+      // Its group needs it: it stays.
+      place.isStopping = false
+      throw error
     }
-    this.running.delete(id)
-    process.child.kill('SIGTERM')
-    const killer = setTimeout(() => process.child.kill('SIGKILL'), stopTimeoutMs)
-    await process.ended
-    clearTimeout(killer)
+    this.leave(place)
   }
 
-  private forget(id: string): void {
-    const process = this.running.get(id)
-    this.running.delete(id)
-    if (process !== undefined && this.balancer.backends.includes(process.backend))
-      this.balancer.remove(id, { force: true })
+  private async end(place: Place, force: boolean): Promise<void> {
+    const { backend, process } = place
+    if (backend !== undefined && this.balancer.backends.includes(backend)) {
+      await this.balancer.drain(place.id, { force, timeoutMs: this.options.stopTimeoutMs })
+      this.removeBackend(place)
+    }
+    await process?.stop()
+  }
+
+  private removeBackend(place: Place): void {
+    const { backend } = place
+    place.backend = undefined
+    if (backend !== undefined && this.balancer.backends.includes(backend))
+      this.balancer.remove(place.id, { force: true })
+  }
+
+  private leave(place: Place): void {
+    const index = this.places.indexOf(place)
+    if (index >= 0) this.places.splice(index, 1)
   }
 }
 
@@ -175,25 +222,4 @@ async function settleAll(tasks: readonly Promise<void>[]): Promise<void> {
   )
   if (failed.length === 1) throw failed[0]
   if (failed.length > 1) throw new AggregateError(failed, `${failed.length} processes failed`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, host)
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port })
-    socket.on('error', () => resolve(false))
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-  })
 }

@@ -2,11 +2,11 @@ import { checkCount, checkFields } from '../check-options.ts'
 import { invalidOption } from '../errors.ts'
 
 export interface ConcurrencyOptions {
-  /** @default 20 */
+  /** Requests at a time, at all backends together. @default 20 */
   readonly min?: number
-  /** @default 200 */
+  /** @default 200, or `min` where that is higher */
   readonly max?: number
-  /** @default `min` */
+  /** What is usual is learnt from here: begin where the backends surely are not overloaded. @default `min` */
   readonly initial?: number
 }
 
@@ -25,8 +25,10 @@ export function checkConcurrency(
 
 /** Samples between two adjustments. */
 const windowSize = 20
-/** How slowly the usual latency follows: over some 600 samples. */
-const longShare = windowSize / 600
+/** How slowly the usual latency follows down: over some 600 samples. */
+const fallShare = windowSize / 600
+/** And up: over some 60,000. What grows with the limit must not soon count as usual, or the limit would excuse its own growth and end at its maximum. */
+const riseShare = windowSize / 60_000
 
 /**
  * How many requests at a time are good for the backends, found by their latency (Netflix's Gradient2): while the recent latency stays below 1.5 times the
@@ -58,7 +60,8 @@ export class GradientLimit {
     this.sumMs = 0
     this.samples = 0
     this.busiest = 0
-    this.longMs = this.longMs === 0 ? shortMs : this.longMs + (shortMs - this.longMs) * longShare
+    const share = this.longMs === 0 ? 1 : shortMs > this.longMs ? riseShare : fallShare
+    this.longMs += (shortMs - this.longMs) * share
     // After a long slow time the usual latency would excuse anything: it comes down faster than it went up.
     if (this.longMs > shortMs * 2) this.longMs *= 0.95
     // A limit that is not used up says nothing about how high it may be.

@@ -11,7 +11,7 @@ export type Judge = (value: unknown) => Verdict
  */
 export function judgeStatus(value: unknown): Verdict {
   const status = statusOf(value)
-  if (status < 500 || status === 501 || status === 505) return 'ok'
+  if (!(status >= 500) || status === 501 || status === 505) return 'ok'
   return status >= 502 && status <= 504 ? 'failed-retry' : 'failed'
 }
 

@@ -85,6 +85,87 @@ describe('the queue', () => {
     expect(done).toEqual(['any', 'needs gpu'])
   })
 
+  it('is not held up by those who need what is not free, however many they are', async () => {
+    const { lb, clock } = fleet(3, {}, (i) => ({ maxConnections: 1, capabilities: i === 0 ? ['gpu'] : [] }))
+    const stalled = lb.pick({ requires: ['gpu'] })
+    const others = [lb.pick(), lb.pick()]
+    const done: string[] = []
+    const send = (id: string, request: LbRequest = {}): void => {
+      void lb.route(request, () => done.push(id)).catch(() => {})
+    }
+    for (let index = 0; index < 100; index++) send(`gpu ${index}`, { requires: ['gpu'] })
+    send('queued')
+    for (const lease of others) lease.done()
+    await clock.pass(1)
+    expect(done).toEqual(['queued'])
+    // Whoever comes now finds a free slot that nobody waits for.
+    send('new')
+    expect(done).toEqual(['queued', 'new'])
+    stalled.done()
+    await clock.pass(1)
+    expect(done).toHaveLength(102)
+  })
+
+  it('serves as many at once as slots became free at once', async () => {
+    const { lb, clock, order, send, held } = single()
+    for (const id of ['a', 'b', 'c', 'd']) send(id, {}, 1_000)
+    await settle()
+    lb.update('b0', { maxConnections: 3 })
+    await settle()
+    expect(order).toEqual(['a', 'b'])
+    lb.update('b0', { maxConnections: 5 })
+    await settle()
+    expect(order).toEqual(['a', 'b', 'c', 'd'])
+    held.done()
+    await clock.pass(2_000)
+  })
+
+  it('lets those who waited go before whoever comes in the moment in which a backend does', async () => {
+    const { lb, order, send, held } = single()
+    send('first')
+    await settle()
+    lb.add({ id: 'new', host: 'h', port: 2, maxConnections: 1 })
+    send('second')
+    await settle()
+    expect(order).toEqual(['first'])
+    held.done()
+    await settle()
+    expect(order).toEqual(['first', 'second'])
+  })
+
+  it('is left by one who is aborted, from anywhere in it', async () => {
+    const { lb, order, refused, held, send, clock } = single()
+    const stops = Array.from({ length: 5 }, () => new AbortController())
+    for (const [index, { signal }] of stops.entries()) send(`r${index}`, { signal })
+    for (const index of [2, 0, 4]) stops[index]!.abort()
+    await settle()
+    expect(lb.getLoadDistribution()).toMatchObject({ queued: 2, shed: 0 })
+    held.done()
+    await clock.pass(10)
+    expect(order).toEqual(['r1', 'r3'])
+    expect(Object.keys(refused)).toEqual(['r2', 'r0', 'r4'])
+  })
+
+  it('says to whom it was full, and what to do', async () => {
+    const { lb } = single({ queue: { limit: 1 } })
+    void lb.route({}, () => 1).catch(() => {})
+    await expect(lb.route({ id: 'r7' }, () => 1)).rejects.toMatchObject({
+      code: 'ERR_AETHER_QUEUE_FULL',
+      message:
+        'request r7 is refused: no slot is free, and 1 wait already; add backends, or raise maxConnections',
+      retryable: true,
+      detail: { reason: 'full', queued: 1, active: 1 },
+    })
+  })
+
+  it.each([
+    { limit: -1 },
+    { limit: 1.5 },
+    { targetMs: 0 },
+    { intervalMs: Number.NaN },
+    { size: 5 } as object,
+  ])('refuses the options %j', (queue) => expect(() => fleet(1, { queue })).toThrow(code('OPTIONS_INVALID')))
+
   it('goes on when a backend is added, and when one comes back', async () => {
     const { lb, order, send, held, clock } = single()
     send('a')
@@ -131,6 +212,48 @@ describe('CoDel', () => {
     expect(served + shed).toBe(4_000)
   })
 
+  it('begins anew once nobody waits: a wait of long ago makes no queue stand', async () => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    const order: string[] = []
+    const send = (id: string): void => {
+      void lb
+        .route({}, async () => {
+          order.push(id)
+          await new Promise<void>((resolve) => clock.setTimer(resolve, 8))
+        })
+        .catch(() => order.push(`${id} refused`))
+    }
+    for (const id of ['a', 'b']) send(id)
+    await clock.pass(1_000)
+    // These wait longer than they should as well, but not for long enough: first come, first served.
+    for (const id of ['c', 'd', 'e', 'f']) send(id)
+    await clock.pass(1_000)
+    expect(order).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+
+  it('serves the newest first once a queue stands, and tells the others how long they waited', async () => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    const order: number[] = []
+    const refusals: { detail?: Record<string, unknown> }[] = []
+    const send = (id: number): void => {
+      lb.route({}, async () => {
+        order.push(id)
+        await new Promise<void>((resolve) => clock.setTimer(resolve, 10))
+      }).catch((error: object) => refusals.push(error))
+    }
+    for (let id = 0; id < 400; id++) {
+      send(id)
+      await clock.pass(5)
+    }
+    // In order at first, then with gaps, and never far behind.
+    expect(order.slice(0, 5)).toEqual([0, 1, 2, 3, 4])
+    expect(order.at(-1)).toBeGreaterThan(395)
+    const overloaded = refusals.filter(({ detail }) => detail?.['reason'] === 'overload')
+    expect(overloaded.length).toBeGreaterThan(100)
+    for (const { detail } of overloaded) expect(detail?.['waitedMs']).toBeGreaterThan(10)
+    await clock.pass(1_000)
+  })
+
   it('lets a burst wait that ends in time', async () => {
     const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
     let served = 0
@@ -172,7 +295,10 @@ describe('adaptive concurrency', () => {
   it('holds everyone beyond the limit back', () => {
     const { lb } = fleet(1, { concurrency: { min: 2, max: 4 } })
     const leases = [lb.pick(), lb.pick()]
-    expect(() => lb.pick()).toThrow(code('QUEUE_FULL'))
+    expect(() => lb.pick({ id: 'r' })).toThrow(
+      'request r is refused: 2 requests at a time are what the backends bear now',
+    )
     for (const lease of leases) lease.done()
+    expect(lb.pick().isDone).toBe(false)
   })
 })

@@ -27,14 +27,15 @@ export const systemClock: Clock = {
 
 /** Holds a clock that runs backwards (a mock, a virtual machine that was moved) at the latest time it has shown. */
 export function steady(clock: Clock): Clock {
-  // A variable of a closure would be made an object at each reading, and a pick that reads the time must allocate nothing.
+  // Neither a variable of the closure nor what is read back from the array: each would be made one more object at each reading.
   const latest = Float64Array.of(-Infinity)
   return {
     now: () => clock.now(),
     monotonic() {
       const reading = clock.monotonic()
-      if (reading > (latest[0] as number)) latest[0] = reading
-      return latest[0] as number
+      if (!(reading > (latest[0] as number))) return latest[0] as number
+      latest[0] = reading
+      return reading
     },
     setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
   }

@@ -29,7 +29,8 @@ export class Dice {
 
   /** An integer from 0 to `count` - 1; `count` at most 2 ** 31 - 1. */
   below(count: number): number {
-    if (this.source !== undefined) return Math.floor(this.source() * count)
+    // A source that gives 1 after all must not lead past the end.
+    if (this.source !== undefined) return Math.min(count - 1, Math.max(0, (this.source() * count) | 0))
     return (((this.next() >>> 0) / 4_294_967_296) * count) | 0
   }
 

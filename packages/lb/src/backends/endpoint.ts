@@ -2,6 +2,7 @@ import type { CircuitBreaker, BreakerState } from '../health/circuit-breaker.ts'
 import { hashText } from '../hash/hash-text.ts'
 import type { OutlierWatch } from '../health/outlier-detector.ts'
 import { Histogram } from '../latency/histogram.ts'
+import type { Moment } from '../latency/moment.ts'
 import { PeakEwma } from '../latency/peak-ewma.ts'
 import type { HeldLease } from '../requests/lease.ts'
 import type { Pool } from '../selection/pool.ts'
@@ -9,6 +10,8 @@ import type { Backend, CheckedBackend, Health } from './backend.ts'
 
 /** Load of a backend of which nothing is known while requests are under way there: worse than any that was measured. */
 const unknownLoad = 1e9
+
+const isRead = (): void => {}
 
 /** A backend with all that changes about it. What a pick reads stands first. */
 export class Endpoint implements Backend {
@@ -47,6 +50,9 @@ export class Endpoint implements Backend {
   watch: OutlierWatch | undefined = undefined
 
   readonly latency: PeakEwma
+  /** What `estimate` found last. */
+  estimatedMs = 0
+  estimatedLoad = 0
   breaker!: CircuitBreaker
   /** Leases in the order of their start. */
   oldest: HeldLease | undefined = undefined
@@ -89,15 +95,33 @@ export class Endpoint implements Backend {
   }
 
   expectedMs(now: number): number {
-    const estimate = this.latency.read(now)
-    if (this.oldest === undefined) return estimate
-    // A stall shows before anything completes: what is still under way took at least this long.
-    const age = now - this.oldest.startedAt
-    return age > estimate ? age : estimate
+    this.estimate({ time: now, readTime: isRead })
+    return this.estimatedMs
   }
 
   expectedLoad(now: number): number {
-    if (!this.latency.hasHistory && this.active > 0) return unknownLoad * (this.active + 1)
-    return (this.expectedMs(now) * (this.active + 1)) / this.effectiveWeight
+    this.estimate({ time: now, readTime: isRead })
+    return this.estimatedLoad
+  }
+
+  /** Leaves both in fields: fractions that go in and out of functions are made objects, and a pick must allocate nothing. */
+  estimate(moment: Moment): void {
+    const { latency, oldest } = this
+    moment.readTime()
+    const now = moment.time
+    let expectedMs = latency.cost
+    const stamped = now - latency.stampedAt
+    // Under a hundredth of τ the estimate changes by less than a hundredth: not worth an exponential.
+    if (stamped * 100 >= latency.tauMs) expectedMs *= Math.exp(-stamped / latency.tauMs)
+    if (oldest !== undefined) {
+      // A stall shows before anything completes: what is still under way took at least this long.
+      const age = now - oldest.startedAt
+      if (age > expectedMs) expectedMs = age
+    }
+    this.estimatedMs = expectedMs
+    this.estimatedLoad =
+      !latency.hasHistory && this.active > 0
+        ? unknownLoad * (this.active + 1)
+        : (expectedMs * (this.active + 1)) / this.effectiveWeight
   }
 }

@@ -6,13 +6,15 @@ export class PeakEwma {
   cost = 0
   stampedAt = 0
   hasHistory = false
-  private readonly tauMs: number
+  readonly tauMs: number
 
   constructor(tauMs: number) {
     this.tauMs = tauMs
   }
 
+  /** A latency that is no number, or none that can be, says nothing. */
   observe(latencyMs: number, now: number): void {
+    if (!(latencyMs >= 0 && latencyMs < Infinity)) return
     if (!this.hasHistory) {
       this.hasHistory = true
       this.cost = latencyMs

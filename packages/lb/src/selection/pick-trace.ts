@@ -37,7 +37,7 @@ export interface PickRecord {
   at: number
 }
 
-interface Entry extends PickRecord {
+interface Entry extends Omit<PickRecord, 'at'> {
   count: number
   readonly candidates: (Backend | undefined)[]
   readonly scores: Float64Array
@@ -58,12 +58,14 @@ export function emptyRecord(): PickRecord {
 /** The last picks in a ring whose entries are made once: tracing allocates nothing, explaining does. */
 export class PickTrace {
   private readonly entries: Entry[]
+  private readonly times: Float64Array
   private written = 0
   private count = 0
   private readonly candidates: (Backend | undefined)[] = new Array<Backend | undefined>(candidateLimit)
   private readonly scores = new Float64Array(candidateLimit)
 
   constructor(limit: number) {
+    this.times = new Float64Array(limit)
     this.entries = Array.from({ length: limit }, () => ({
       ...emptyRecord(),
       count: 0,
@@ -72,21 +74,28 @@ export class PickTrace {
     }))
   }
 
-  consider(backend: Backend, score: number): void {
+  /** What was looked at before belongs to no pick. */
+  begin(): void {
+    this.count = 0
+  }
+
+  /** The score stands in an object: as an argument a fraction would be made one. */
+  consider(backend: Backend, { score }: { readonly score: number }): void {
     if (this.count === candidateLimit) return
     this.candidates[this.count] = backend
     this.scores[this.count++] = score
   }
 
   finish(pick: PickRecord): void {
-    const entry = this.entries[this.written++ % this.entries.length] as Entry
+    const index = this.written++ % this.entries.length
+    const entry = this.entries[index] as Entry
+    this.times[index] = pick.at
     entry.requestId = pick.requestId
     entry.algorithm = pick.algorithm
     entry.pool = pick.pool
     entry.chosen = pick.chosen
     entry.isSticky = pick.isSticky
     entry.excluded = pick.excluded
-    entry.at = pick.at
     entry.count = this.count
     for (let index = 0; index < this.count; index++) {
       entry.candidates[index] = this.candidates[index]
@@ -98,13 +107,14 @@ export class PickTrace {
   /** The oldest first; `epochMs` is the epoch time at which the monotonic clock was 0. */
   list(epochMs: number): readonly PickExplanation[] {
     const first = Math.max(0, this.written - this.entries.length)
-    return Array.from({ length: this.written - first }, (_, index) =>
-      explain(this.entries[(first + index) % this.entries.length] as Entry, epochMs),
-    )
+    return Array.from({ length: this.written - first }, (_, nth) => {
+      const index = (first + nth) % this.entries.length
+      return explain(this.entries[index] as Entry, epochMs + (this.times[index] as number))
+    })
   }
 }
 
-function explain(entry: Entry, epochMs: number): PickExplanation {
+function explain(entry: Entry, at: number): PickExplanation {
   return {
     requestId: entry.requestId,
     algorithm: entry.algorithm,
@@ -116,6 +126,6 @@ function explain(entry: Entry, epochMs: number): PickExplanation {
       score: entry.scores[index] as number,
     })),
     excluded: entry.excluded,
-    at: epochMs + entry.at,
+    at,
   }
 }

@@ -3,22 +3,24 @@ import type { Endpoint } from '../backends/endpoint.ts'
 import { hashText } from '../hash/hash-text.ts'
 import type { Dice } from '../random.ts'
 import type { LbRequest } from '../requests/request.ts'
-import type { Picking } from '../strategies/strategy.ts'
+import type { Scratch } from '../strategies/scratch.ts'
 import type { PickTrace } from './pick-trace.ts'
 
 const none: readonly Backend[] = []
 
 /** The one `Picking` of a balancer, filled anew for each pick. */
-export class PickingState implements Picking {
+export class PickingState implements Scratch {
   hash = 0
   workload = 'classical_compute'
   poolActive = 0
+  /** -1 until someone asks. */
+  time = -1
+  score = 0
+  perWeight = 0
   private request: LbRequest = {}
   private tried: readonly Backend[] = none
   private exclude: readonly Backend[] = none
   private required: readonly string[] | undefined = undefined
-  private perWeight = 0
-  private time = -1
   private readonly clock: { monotonic(): number }
   private readonly dice: Dice
   private readonly hashKey: number
@@ -62,8 +64,12 @@ export class PickingState implements Picking {
   }
 
   now(): number {
-    if (this.time < 0) this.time = this.clock.monotonic()
+    this.readTime()
     return this.time
+  }
+
+  readTime(): void {
+    if (this.time < 0) this.time = this.clock.monotonic()
   }
 
   bound(perWeight: number): void {
@@ -82,7 +88,12 @@ export class PickingState implements Picking {
   }
 
   consider(backend: Backend, score: number): void {
-    this.trace?.consider(backend, score)
+    this.score = score
+    this.note(backend)
+  }
+
+  note(backend: Backend): void {
+    this.trace?.consider(backend, this)
   }
 
   private suits(endpoint: Endpoint): boolean {

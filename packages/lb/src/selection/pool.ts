@@ -11,6 +11,7 @@ export class Pool {
   active = 0
   /** Percent of the traffic. */
   share = 0
+  private weights = new Float64Array(0)
   private version = 0
 
   constructor(name: string, strategy: Strategy) {
@@ -18,12 +19,11 @@ export class Pool {
     this.strategy = strategy
   }
 
-  update(members: readonly Endpoint[], share: number, isSameWeights: boolean): void {
-    const isSame =
-      isSameWeights &&
-      members.length === this.members.length &&
-      members.every((member, index) => member === this.members[index])
-    if (!isSame) this.version++
+  update(members: readonly Endpoint[], share: number): void {
+    if (!this.isAsBefore(members)) {
+      this.version++
+      this.weights = Float64Array.from(members, (member) => member.weight)
+    }
     this.members = members
     this.eligible = members.filter((member) => member.isEligible)
     this.share = share
@@ -33,5 +33,15 @@ export class Pool {
       this.active += member.active
     }
     this.strategy.update({ members, eligible: this.eligible, version: this.version })
+  }
+
+  /** The same members with the same weights: what is built from those alone still holds. */
+  private isAsBefore(members: readonly Endpoint[]): boolean {
+    return (
+      members.length === this.members.length &&
+      members.every(
+        (member, index) => member === this.members[index] && member.weight === this.weights[index],
+      )
+    )
   }
 }

@@ -11,7 +11,7 @@ import { Rendezvous } from './rendezvous.ts'
 import { RingHash } from './ring-hash.ts'
 import { RoundRobin } from './round-robin.ts'
 import type { Strategy } from './strategy.ts'
-import { peakEwma, twoChoices } from './two-choices.ts'
+import { LeastOfTwo, PeakEwmaOfTwo } from './two-choices.ts'
 import { WeightedRoundRobin } from './weighted-round-robin.ts'
 
 export type AlgorithmName =
@@ -51,8 +51,8 @@ const builders: Readonly<Record<AlgorithmName, Build>> = {
   'least-latency': () => new LeastLatency(),
   'ip-hash': () => new IpHash(),
   'quantum-aware': (options) => new QuantumAware(options),
-  p2c: twoChoices,
-  'peak-ewma': peakEwma,
+  p2c: () => new LeastOfTwo(),
+  'peak-ewma': () => new PeakEwmaOfTwo(),
   'ring-hash': (options) => new RingHash(options),
   maglev: () => new Maglev(),
   rendezvous: () => new Rendezvous(),

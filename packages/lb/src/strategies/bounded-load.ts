@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /**
  * Any hash, with no backend above `factor` times its share of what is under way: a key whose backend is at its bound goes to the next one in the key's own
@@ -24,10 +25,10 @@ export class BoundedLoad implements Strategy {
     this.inner.update(view)
   }
 
-  pick(picking: Picking): Backend | undefined {
-    picking.bound((this.factor * (picking.poolActive + 1)) / this.totalWeight)
+  pick(picking: Scratch): Backend | undefined {
+    picking.perWeight = (this.factor * (picking.poolActive + 1)) / this.totalWeight
     const backend = this.inner.pick(picking)
-    picking.bound(0)
+    picking.perWeight = 0
     // Backends that are full leave the others no room within their bounds: then being served goes before being even.
     return backend ?? this.inner.pick(picking)
   }

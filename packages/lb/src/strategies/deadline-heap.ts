@@ -1,6 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import { IndexHeap } from './index-heap.ts'
-import type { Picking } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
 import type { Turns } from './turns.ts'
 
 /**
@@ -37,7 +37,7 @@ export class DeadlineHeap implements Turns {
     }
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     const { heap, backends, aside } = this
     let refused = 0
     let found = -1
@@ -50,7 +50,8 @@ export class DeadlineHeap implements Turns {
     if (found < 0) return undefined
     this.advance(found)
     const backend = backends[found] as Backend
-    picking.consider(backend, this.time)
+    picking.score = this.time
+    picking.note(backend)
     return backend
   }
 

@@ -1,7 +1,8 @@
 import type { Backend } from '../backends/backend.ts'
 import { Maglev } from './maglev.ts'
 import { choose } from './rendezvous.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /** Up to this many backends ranking all of them is cheap and the most even. */
 const few = 32
@@ -18,7 +19,7 @@ export class IpHash implements Strategy {
     if (view.members.length > few) this.maglev.update(view)
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     if (this.view === undefined) return undefined
     // Decided by the members, not by those that are up: an outage must not change the function.
     if (this.view.members.length <= few) return choose(this.view.eligible, picking.hash, picking)

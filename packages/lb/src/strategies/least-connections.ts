@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /** Fewest requests under way for its weight, of all; ties go round. O(n). */
 export class LeastConnections implements Strategy {
@@ -11,7 +12,7 @@ export class LeastConnections implements Strategy {
     this.backends = view.eligible
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     const { backends } = this
     const count = backends.length
     if (count === 0) return undefined
@@ -27,7 +28,9 @@ export class LeastConnections implements Strategy {
       best = backend
       bestScore = score
     }
-    if (best !== undefined) picking.consider(best, bestScore)
+    if (best === undefined) return undefined
+    picking.score = bestScore
+    picking.note(best)
     return best
   }
 }

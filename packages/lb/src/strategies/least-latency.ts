@@ -1,5 +1,7 @@
 import type { Backend } from '../backends/backend.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Endpoint } from '../backends/endpoint.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /**
  * Lowest latency estimate of all, whatever is under way there. The estimate decays, so that one which was slow is tried again; all the same every request
@@ -14,24 +16,26 @@ export class LeastLatency implements Strategy {
     this.backends = view.eligible
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     const { backends } = this
     const count = backends.length
     if (count === 0) return undefined
-    const now = picking.now()
     this.start = this.start + 1 >= count ? 0 : this.start + 1
     let best: Backend | undefined
     let bestScore = Infinity
     let index = this.start
     for (let step = 0; step < count; step++) {
-      const backend = backends[index] as Backend
+      const endpoint = backends[index] as Endpoint
       index = index + 1 === count ? 0 : index + 1
-      const score = backend.expectedMs(now)
-      if (score >= bestScore || !picking.accepts(backend)) continue
-      best = backend
+      endpoint.estimate(picking)
+      const score = endpoint.estimatedMs
+      if (score >= bestScore || !picking.accepts(endpoint)) continue
+      best = endpoint
       bestScore = score
     }
-    if (best !== undefined) picking.consider(best, bestScore)
+    if (best === undefined) return undefined
+    picking.score = bestScore
+    picking.note(best)
     return best
   }
 }

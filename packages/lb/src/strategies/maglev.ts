@@ -1,7 +1,8 @@
 import type { Backend } from '../backends/backend.ts'
 import { maglevTable } from './maglev-table.ts'
 import { choose } from './rendezvous.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /**
  * A table of a prime number of slots which the backends fill in turns, each in an order of its own: with equal weights they differ by one slot at most, and
@@ -22,7 +23,7 @@ export class Maglev implements Strategy {
     this.table = maglevTable(view.members)
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     const { table, members } = this
     const size = table.length
     if (size === 0) return undefined

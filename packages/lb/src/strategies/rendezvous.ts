@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend.ts'
 import { hashPair } from '../hash/hash-text.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /**
  * Each key ranks all backends by a hash of the pair and takes the first that accepts; weights by `-w / ln u`. Moves no key that need not move, and its
@@ -15,13 +16,13 @@ export class Rendezvous implements Strategy {
     this.backends = view.eligible
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     return choose(this.backends, picking.hash, picking)
   }
 }
 
 /** The highest-ranking backend of a key among those that accept. */
-export function choose(backends: readonly Backend[], key: number, picking: Picking): Backend | undefined {
+export function choose(backends: readonly Backend[], key: number, picking: Scratch): Backend | undefined {
   let best: Backend | undefined
   let bestScore = -Infinity
   for (let index = 0; index < backends.length; index++) {
@@ -32,6 +33,8 @@ export function choose(backends: readonly Backend[], key: number, picking: Picki
     best = backend
     bestScore = score
   }
-  if (best !== undefined) picking.consider(best, bestScore)
+  if (best === undefined) return undefined
+  picking.score = bestScore
+  picking.note(best)
   return best
 }

@@ -1,5 +1,5 @@
 import type { Backend } from '../backends/backend.ts'
-import type { Picking } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
 import type { Turns } from './turns.ts'
 
 /** nginx's rule: at each pick everyone is credited its weight, and whoever has most pays for all. O(n). */
@@ -16,7 +16,7 @@ export class SmoothCredits implements Turns {
     this.credits = Float64Array.from(backends, (backend) => (1 - (ahead.get(backend) ?? 1)) * this.total)
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     const { backends, weights, credits } = this
     let total = 0
     let best = -1
@@ -34,7 +34,8 @@ export class SmoothCredits implements Turns {
     }
     if (best < 0) return undefined
     credits[best] = bestCredit - total
-    picking.consider(backends[best] as Backend, bestCredit)
+    picking.score = bestCredit
+    picking.note(backends[best] as Backend)
     return backends[best]
   }
 

@@ -1,30 +1,25 @@
 import type { Backend } from '../backends/backend.ts'
+import type { Endpoint } from '../backends/endpoint.ts'
 import { Sampler } from './sampler.ts'
 import { scan } from './scan.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
-
-/** What tells the better of two: the lower one wins. */
-export type Score = (backend: Backend, picking: Picking) => number
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 
 /**
  * Power of two choices: draws two different backends by weight and takes the healthier, then the one with the lower score. Nearly as even as looking
  * at all of them, at constant cost, and many balancers side by side do not run to the same one. O(1).
  */
-export class TwoChoices implements Strategy {
-  readonly name: string
+abstract class TwoChoices implements Strategy {
+  abstract readonly name: string
+  /** Of the two that were drawn, the lower one wins. An array, since a fraction that a function returns is made an object. */
+  protected readonly scores: Float64Array = new Float64Array(2)
   private readonly sampler = new Sampler()
-  private readonly score: Score
-
-  constructor(name: string, score: Score) {
-    this.name = name
-    this.score = score
-  }
 
   update(view: StrategyView): void {
     this.sampler.update(view.eligible)
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     const { backends } = this.sampler
     const count = backends.length
     if (count < 2) {
@@ -40,23 +35,45 @@ export class TwoChoices implements Strategy {
     return this.better(first, second, picking)
   }
 
-  private better(first: Backend, second: Backend, picking: Picking): Backend {
+  protected abstract score(place: 0 | 1, backend: Backend, picking: Scratch): void
+
+  private better(first: Backend, second: Backend, picking: Scratch): Backend {
+    // The unhealthy are here only in a panic, which is meant to spread traffic over everyone: they are not worse, but not better than a degraded one.
     const isFirstDegraded = first.health === 'degraded'
-    if (isFirstDegraded !== (second.health === 'degraded')) return isFirstDegraded ? second : first
-    const firstScore = this.score(first, picking)
-    const secondScore = this.score(second, picking)
-    picking.consider(first, firstScore)
-    picking.consider(second, secondScore)
-    return secondScore < firstScore ? second : first
+    if (isFirstDegraded !== (second.health === 'degraded')) {
+      if (isFirstDegraded) return second.health === 'unhealthy' ? first : second
+      return first.health === 'unhealthy' ? second : first
+    }
+    this.score(0, first, picking)
+    this.score(1, second, picking)
+    const { scores } = this
+    picking.score = scores[0] as number
+    picking.note(first)
+    picking.score = scores[1] as number
+    picking.note(second)
+    return (scores[1] as number) < (scores[0] as number) ? second : first
   }
 }
 
-/** Fewest requests under way for its weight. */
-export function twoChoices(): TwoChoices {
-  return new TwoChoices('p2c', (backend) => (backend.active + 1) / backend.effectiveWeight)
+/**
+ * Fewest requests under way for its weight; of two that have none, the one drawn first. So shares go by weight at any load: were the request to come counted
+ * too, the lighter of two that are idle would never have it.
+ */
+export class LeastOfTwo extends TwoChoices {
+  readonly name = 'p2c'
+
+  protected score(place: 0 | 1, backend: Backend): void {
+    this.scores[place] = backend.active / backend.effectiveWeight
+  }
 }
 
 /** Lowest product of peak latency and requests under way: sees a slow backend, and one that stalls, before its queue grows. */
-export function peakEwma(): TwoChoices {
-  return new TwoChoices('peak-ewma', (backend, picking) => backend.expectedLoad(picking.now()))
+export class PeakEwmaOfTwo extends TwoChoices {
+  readonly name = 'peak-ewma'
+
+  protected score(place: 0 | 1, backend: Backend, picking: Scratch): void {
+    const endpoint = backend as Endpoint
+    endpoint.estimate(picking)
+    this.scores[place] = endpoint.estimatedLoad
+  }
 }

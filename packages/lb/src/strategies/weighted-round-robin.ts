@@ -1,7 +1,8 @@
 import type { Backend } from '../backends/backend.ts'
 import { DeadlineHeap } from './deadline-heap.ts'
 import { SmoothCredits } from './smooth-credits.ts'
-import type { Picking, Strategy, StrategyView } from './strategy.ts'
+import type { Scratch } from './scratch.ts'
+import type { Strategy, StrategyView } from './strategy.ts'
 import type { Turns } from './turns.ts'
 
 /** Up to this many backends looking at all of them is cheaper than a heap. */
@@ -22,7 +23,7 @@ export class WeightedRoundRobin implements Strategy {
       eligible.length > smallest ? new DeadlineHeap(eligible, ahead) : new SmoothCredits(eligible, ahead)
   }
 
-  pick(picking: Picking): Backend | undefined {
+  pick(picking: Scratch): Backend | undefined {
     return this.turns?.pick(picking)
   }
 }

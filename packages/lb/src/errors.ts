@@ -48,6 +48,12 @@ export function invalidOption(message: string): LbError {
   return new LbError('ERR_AETHER_OPTIONS_INVALID', message)
 }
 
+export function duplicateError(what: 'backend' | 'name', id: string): LbError {
+  return new LbError('ERR_AETHER_BACKEND_DUPLICATE', `there is a ${what} "${id}" already`, {
+    detail: { backendId: id },
+  })
+}
+
 export function closedError(): LbError {
   return new LbError('ERR_AETHER_BALANCER_CLOSED', 'the balancer was closed: it takes nothing more')
 }

@@ -13,7 +13,7 @@ import { checkCount } from './check-options.ts'
 import { steady, type Timer } from './clock.ts'
 import type { Operation, OperationResult } from './control/operation.ts'
 import { RemoteLeases } from './control/remote-leases.ts'
-import { closedError } from './errors.ts'
+import { closedError, duplicateError } from './errors.ts'
 import type { HealthStatus } from './health/health-checker.ts'
 import { OutlierDetector } from './health/outlier-detector.ts'
 import { RateLimiter } from './limits/rate-limiter.ts'
@@ -142,9 +142,11 @@ class LoadBalancer implements Balancer {
       registry: this.registry,
       resolve: this.options.resolve ?? systemResolve,
       clock: this.options.clock,
+      random: this.options.random ?? Math.random,
       events: this.stream,
       onClose: () => this.names.delete(name),
     })
+    if ([...this.names].some(({ id }) => id === name.id)) throw duplicateError('name', name.id)
     this.names.add(name)
     try {
       await name.open()
@@ -152,7 +154,6 @@ class LoadBalancer implements Balancer {
       this.names.delete(name)
       throw error
     }
-    if (this.isClosing) name.close()
     return name
   }
 

@@ -1,9 +1,11 @@
 import { lookup } from 'node:dns/promises'
 import { checkMs } from '../check-options.ts'
 import type { Clock, Timer } from '../clock.ts'
-import { LbError } from '../errors.ts'
+import { closedError, invalidOption, LbError } from '../errors.ts'
 import type { EventStream } from '../observe/events.ts'
 import type { Resolve } from '../options.ts'
+import type { Random } from '../random.ts'
+import { reasonText } from '../reason-text.ts'
 import {
   type Backend,
   type BackendChange,
@@ -11,22 +13,26 @@ import {
   checkBackend,
   checkUpdate,
 } from './backend.ts'
+import type { Endpoint } from './endpoint.ts'
+import { authorityOf, checkHost } from './host.ts'
 import type { Registry } from './registry.ts'
 
 export interface NameOptions extends Omit<BackendOptions, 'id'> {
-  /** How often the name is resolved anew. @default 30_000 */
+  /** How often the name is resolved anew; it varies by a tenth, so that balancers do not march in step. @default 30_000 */
   readonly refreshMs?: number
+  /** How long the resolver may take. @default 5_000 */
+  readonly resolveTimeoutMs?: number
 }
 
 export interface NamedBackends {
   /** `name:port`. */
   readonly id: string
   readonly name: string
-  /** As of the last time the name was resolved. */
+  /** As of the last time the name was resolved; one that was removed by hand stays away until its address has left the name. */
   readonly backends: readonly Backend[]
   /** Changes all of them in place, and what those to come will be like. */
   update(change: BackendChange): void
-  /** Resolves the name now. */
+  /** Resolves the name now; never rejects: what went wrong is an event. */
   refresh(): Promise<void>
   /** Ends resolving; the backends stay. */
   close(): void
@@ -42,59 +48,69 @@ export interface NameParts {
   readonly registry: Registry
   readonly resolve: Resolve
   readonly clock: Clock
+  readonly random: Random
   readonly events: EventStream
   readonly onClose: () => void
 }
 
+/** Part of `refreshMs` by which it varies. */
+const jitter = 0.1
+
 /**
- * One backend for each address of a name. New addresses are added and those that are gone drained, then removed; a resolver that fails, or finds nothing,
- * changes nothing: the last answer is the best there is.
+ * One backend for each address of a name. New addresses are added and those that are gone drained, then removed; a resolver that fails, finds nothing or takes
+ * too long changes nothing: the last answer is the best there is.
  */
 export class ResolvedName implements NamedBackends {
   readonly id: string
   readonly name: string
-  private readonly known = new Map<string, Backend>()
+  private readonly known = new Map<string, Endpoint>()
   private readonly refreshMs: number
-  private template: Omit<BackendOptions, 'id' | 'host'>
+  private readonly resolveTimeoutMs: number
+  private readonly fixed: Pick<BackendOptions, 'port' | 'hostname'>
+  private change: BackendChange
   private readonly parts: NameParts
+  private readonly stop = new AbortController()
   private timer: Timer | undefined = undefined
-  private isClosed = false
   private running: Promise<void> | undefined = undefined
 
   constructor(options: NameOptions, parts: NameParts) {
-    const { refreshMs = 30_000, host, ...template } = options
+    const { refreshMs = 30_000, resolveTimeoutMs = 5_000, ...backend } = options
     this.refreshMs = checkMs(refreshMs, 'refreshMs')
-    checkBackend({ host, ...template })
-    this.name = host
-    this.id = `${host}:${template.port}`
-    this.template = template
+    this.resolveTimeoutMs = checkMs(resolveTimeoutMs, 'resolveTimeoutMs')
+    const { host: _, port, hostname, ...change } = backend
+    this.name = checkBackend(backend).host
+    if ('id' in backend) throw invalidOption('a name has no id: its backends have one each')
+    this.id = authorityOf(this.name, port)
+    this.fixed = { port, hostname: hostname ?? this.name }
+    this.change = checkUpdate(change) as BackendChange
     this.parts = parts
   }
 
   get backends(): readonly Backend[] {
-    return [...this.known.values()]
+    return [...this.known.values()].filter((endpoint) => !endpoint.isRemoved)
   }
 
   /** Rejects with `ERR_AETHER_BACKENDS_NONE` if the name has no address now. */
   async open(): Promise<void> {
-    let addresses: readonly string[] = []
-    let cause: unknown
+    let addresses: ReadonlySet<string>
     try {
-      addresses = await this.parts.resolve(this.name)
-    } catch (error) {
-      cause = error
-    }
-    if (addresses.length === 0)
-      throw new LbError('ERR_AETHER_BACKENDS_NONE', `"${this.name}" resolves to no address`, {
+      addresses = await this.ask()
+    } catch (cause) {
+      if (this.isClosed) throw closedError()
+      const text = `"${this.name}" resolves to no address: ${reasonText(cause)}`
+      throw new LbError('ERR_AETHER_BACKENDS_NONE', text, {
         retryable: true,
         cause,
         detail: { name: this.name },
       })
+    }
+    if (this.isClosed) throw closedError()
     this.apply(addresses)
     this.schedule()
   }
 
   refresh(): Promise<void> {
+    if (this.isClosed) return Promise.resolve()
     this.running ??= this.resolveAgain().finally(() => {
       this.running = undefined
       this.schedule()
@@ -103,65 +119,93 @@ export class ResolvedName implements NamedBackends {
   }
 
   update(change: BackendChange): void {
-    const checked = checkUpdate(change)
-    for (const { id } of this.known.values())
-      if (this.parts.registry.has(id)) this.parts.registry.update(id, change)
-    this.template = { ...this.template, ...(checked as BackendChange) }
+    const checked = checkUpdate(change) as BackendChange
+    for (const { id, isRemoved } of this.known.values())
+      if (!isRemoved) this.parts.registry.update(id, checked)
+    this.change = { ...this.change, ...checked }
   }
 
   close(): void {
-    this.isClosed = true
+    this.stop.abort()
     this.timer?.cancel()
     this.parts.onClose()
   }
 
+  private get isClosed(): boolean {
+    return this.stop.signal.aborted
+  }
+
   private schedule(): void {
     this.timer?.cancel()
+    if (this.isClosed) return
+    const { clock, random } = this.parts
+    const delayMs = this.refreshMs * (1 + jitter * (random() * 2 - 1))
     // A refresh tells what went wrong as an event, and never rejects.
-    if (!this.isClosed) this.timer = this.parts.clock.setTimer(() => void this.refresh(), this.refreshMs)
+    this.timer = clock.setTimer(() => void this.refresh(), delayMs)
   }
 
   private async resolveAgain(): Promise<void> {
     try {
-      const addresses = await this.parts.resolve(this.name)
-      if (this.isClosed) return
-      if (addresses.length === 0) throw new Error('no addresses')
-      this.apply(addresses)
+      const addresses = await this.ask()
+      if (!this.isClosed) this.apply(addresses)
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
-      this.parts.events.emit({ type: 'resolve-failed', name: this.name, error: text })
+      if (this.isClosed) return
+      this.parts.events.emit({ type: 'resolve-failed', name: this.name, error: reasonText(error) })
     }
   }
 
-  private apply(addresses: readonly string[]): void {
-    const { registry, events } = this.parts
-    const wanted = new Set(addresses)
-    let hasChanged = false
-    for (const address of wanted) {
-      if (this.known.has(address)) continue
-      hasChanged = true
-      const id = `${this.name}/${address}:${this.template.port}`
-      if (registry.has(id)) {
-        // It came back while it drained.
-        registry.restore(id)
-        this.known.set(address, registry.get(id))
-      } else this.known.set(address, registry.add({ ...this.template, id, host: address }))
+  /** Each address once; rejects when the resolver fails, says what is no address or takes too long, and when the name is closed. */
+  private async ask(): Promise<ReadonlySet<string>> {
+    const { clock, resolve } = this.parts
+    const { signal } = this.stop
+    let end = (): void => {}
+    const tooLate = new Promise<never>((_, reject) => {
+      const onClose = (): void => reject(closedError())
+      const text = `no answer within ${this.resolveTimeoutMs} ms`
+      const timer = clock.setTimer(() => reject(new Error(text)), this.resolveTimeoutMs)
+      signal.addEventListener('abort', onClose)
+      end = () => {
+        timer.cancel()
+        signal.removeEventListener('abort', onClose)
+      }
+    })
+    try {
+      const answer: unknown = await Promise.race([resolve(this.name), tooLate])
+      if (!Array.isArray(answer) || answer.length === 0) throw new Error('no addresses')
+      return new Set(answer.map((address, index) => checkHost(address, `addresses[${index}]`)))
+    } finally {
+      end()
     }
-    for (const [address, backend] of this.known) {
-      if (wanted.has(address)) continue
-      hasChanged = true
+  }
+
+  private apply(addresses: ReadonlySet<string>): void {
+    const gone = [...this.known.keys()].filter((address) => !addresses.has(address))
+    const fresh = [...addresses].filter((address) => !this.known.has(address))
+    for (const address of fresh) this.known.set(address, this.take(address))
+    for (const address of gone) {
+      this.retire(this.known.get(address) as Endpoint)
       this.known.delete(address)
-      this.retire(backend)
     }
-    if (hasChanged) events.emit({ type: 'resolved', name: this.name, addresses: [...wanted] })
+    if (gone.length + fresh.length > 0)
+      this.parts.events.emit({ type: 'resolved', name: this.name, addresses: [...addresses] })
+  }
+
+  private take(address: string): Endpoint {
+    const { registry } = this.parts
+    const id = `${this.name}/${authorityOf(address, this.fixed.port)}`
+    if (!registry.has(id)) return registry.add({ ...this.change, ...this.fixed, id, host: address })
+    // It comes back while it drains, or is there from a time when the name was followed before.
+    registry.restore(id)
+    return registry.update(id, this.change)
   }
 
   /** What is no longer in the name is gone, whatever a replica group would like. */
-  private retire(backend: Backend): void {
+  private retire(endpoint: Endpoint): void {
     const { registry } = this.parts
-    if (!registry.has(backend.id)) return
-    const gone = registry.drain(backend.id, { force: true }).then(() => {
-      if (registry.has(backend.id) && backend.isDraining) registry.remove(backend.id, { force: true })
+    if (endpoint.isRemoved) return
+    const gone = registry.drain(endpoint.id, { force: true }).then(() => {
+      const { isRemoved, isDraining } = endpoint
+      if (isDraining && !isRemoved && !registry.isClosed) registry.remove(endpoint.id, { force: true })
     })
     // Without a signal a drain has no way to fail.
     void gone

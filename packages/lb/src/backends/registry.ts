@@ -1,5 +1,5 @@
 import type { Affinity } from '../affinity/affinity.ts'
-import { closedError, LbError } from '../errors.ts'
+import { closedError, duplicateError, LbError } from '../errors.ts'
 import { CheckGate } from '../health/check-gate.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
 import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
@@ -88,10 +88,7 @@ export class Registry {
     const { hashKey, decayMs, breaker, healthCheck, clock, slowStart } = this.options
     const random = this.options.random ?? Math.random
     const endpoint = new Endpoint(checkBackend(options), hashKey, decayMs)
-    if (this.byId.has(endpoint.id))
-      throw new LbError('ERR_AETHER_BACKEND_DUPLICATE', `there is a backend "${endpoint.id}" already`, {
-        detail: { backendId: endpoint.id },
-      })
+    if (this.byId.has(endpoint.id)) throw duplicateError('backend', endpoint.id)
     endpoint.breaker = new CircuitBreaker(breaker, clock, (to) => {
       this.parts.events.emit({ type: 'breaker', backendId: endpoint.id, to })
       this.changed()

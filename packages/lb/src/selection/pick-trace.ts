@@ -1,7 +1,20 @@
 import type { Backend } from '../backends/backend.ts'
 
-/** Why a backend was not to be had. */
-export type Exclusion = 'draining' | 'unhealthy' | 'ejected' | 'breaker-open'
+/**
+ * Why a backend was not to be had. The first four hold for every request; the others for the one that was picked for: it had all its slots, or its half-open
+ * breaker all its probes in use, had had the request before, was named in `exclude`, lacked a capability, or was at its bound of load.
+ */
+export type Exclusion =
+  | 'draining'
+  | 'unhealthy'
+  | 'ejected'
+  | 'breaker-open'
+  | 'full'
+  | 'probing'
+  | 'tried'
+  | 'excluded'
+  | 'incapable'
+  | 'bounded'
 
 export interface PickExplanation {
   readonly requestId: string | undefined
@@ -12,9 +25,11 @@ export interface PickExplanation {
   readonly backendId: string | undefined
   /** Led there by affinity, not by the algorithm. */
   readonly isSticky: boolean
+  /** Where the session is at home: not `backendId` if that one could not take it, and `excluded` says why. */
+  readonly homeId: string | undefined
   /** Those the algorithm compared, with its own score for each: for some lower, for some higher is better. */
   readonly candidates: readonly { readonly backendId: string; readonly score: number }[]
-  /** Backends that took no requests then, and why. */
+  /** Backends that took no requests then, and up to eight that were looked at and could not take this one, and why. */
   readonly excluded: readonly { readonly backendId: string; readonly reason: Exclusion }[]
   /** Epoch milliseconds. */
   readonly at: number
@@ -23,6 +38,7 @@ export interface PickExplanation {
 export type Excluded = readonly { readonly backendId: string; readonly reason: Exclusion }[]
 
 const candidateLimit = 4
+const refusalLimit = 8
 
 /** What is known of one pick; kept by the selector and filled anew each time. */
 export interface PickRecord {
@@ -41,6 +57,10 @@ interface Entry extends Omit<PickRecord, 'at'> {
   count: number
   readonly candidates: (Backend | undefined)[]
   readonly scores: Float64Array
+  home: Backend | undefined
+  refusals: number
+  readonly refused: (Backend | undefined)[]
+  readonly reasons: (Exclusion | undefined)[]
 }
 
 export function emptyRecord(): PickRecord {
@@ -63,6 +83,11 @@ export class PickTrace {
   private count = 0
   private readonly candidates: (Backend | undefined)[] = new Array<Backend | undefined>(candidateLimit)
   private readonly scores = new Float64Array(candidateLimit)
+  private home: Backend | undefined = undefined
+  private isHeld = false
+  private refusals = 0
+  private readonly refused: (Backend | undefined)[] = new Array<Backend | undefined>(refusalLimit)
+  private readonly reasons: (Exclusion | undefined)[] = new Array<Exclusion | undefined>(refusalLimit)
 
   constructor(limit: number) {
     this.times = new Float64Array(limit)
@@ -71,12 +96,42 @@ export class PickTrace {
       count: 0,
       candidates: new Array<Backend | undefined>(candidateLimit),
       scores: new Float64Array(candidateLimit),
+      home: undefined,
+      refusals: 0,
+      refused: new Array<Backend | undefined>(refusalLimit),
+      reasons: new Array<Exclusion | undefined>(refusalLimit),
     }))
   }
 
   /** What was looked at before belongs to no pick. */
   begin(): void {
+    if (this.isHeld) {
+      this.isHeld = false
+      return
+    }
     this.count = 0
+    this.refusals = 0
+    this.home = undefined
+  }
+
+  /** Affinity leads here. */
+  propose(home: Backend): void {
+    this.isHeld = false
+    this.begin()
+    this.home = home
+  }
+
+  /** The proposal came to nothing: why belongs to the pick that follows. */
+  hold(): void {
+    this.isHeld = true
+  }
+
+  refuse(backend: Backend, reason: Exclusion): void {
+    if (this.refusals === refusalLimit) return
+    // The same one is often looked at twice: drawn, and again with all others.
+    for (let index = 0; index < this.refusals; index++) if (this.refused[index] === backend) return
+    this.refused[this.refusals] = backend
+    this.reasons[this.refusals++] = reason
   }
 
   /** The score stands in an object: as an argument a fraction would be made one. */
@@ -97,6 +152,12 @@ export class PickTrace {
     entry.isSticky = pick.isSticky
     entry.excluded = pick.excluded
     entry.count = this.count
+    entry.home = this.home
+    entry.refusals = this.refusals
+    for (let nth = 0; nth < this.refusals; nth++) {
+      entry.refused[nth] = this.refused[nth]
+      entry.reasons[nth] = this.reasons[nth]
+    }
     for (let index = 0; index < this.count; index++) {
       entry.candidates[index] = this.candidates[index]
       entry.scores[index] = this.scores[index] as number
@@ -121,11 +182,19 @@ function explain(entry: Entry, at: number): PickExplanation {
     pool: entry.pool,
     backendId: entry.chosen?.id,
     isSticky: entry.isSticky,
+    homeId: entry.home?.id,
     candidates: Array.from({ length: entry.count }, (_, index) => ({
       backendId: (entry.candidates[index] as Backend).id,
       score: entry.scores[index] as number,
     })),
-    excluded: entry.excluded,
+    excluded: [...entry.excluded, ...refusalsOf(entry)],
     at,
   }
+}
+
+function refusalsOf(entry: Entry): Excluded {
+  return Array.from({ length: entry.refusals }, (_, nth) => ({
+    backendId: (entry.refused[nth] as Backend).id,
+    reason: entry.reasons[nth] as Exclusion,
+  }))
 }

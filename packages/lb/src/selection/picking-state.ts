@@ -4,7 +4,7 @@ import { hashText } from '../hash/hash-text.ts'
 import type { Dice } from '../random.ts'
 import type { LbRequest } from '../requests/request.ts'
 import type { Scratch } from '../strategies/scratch.ts'
-import type { PickTrace } from './pick-trace.ts'
+import type { Exclusion, PickTrace } from './pick-trace.ts'
 
 const none: readonly Backend[] = []
 
@@ -79,12 +79,18 @@ export class PickingState implements Scratch {
   accepts(backend: Backend): boolean {
     // Every backend that a strategy sees is one of ours.
     const endpoint = backend as Endpoint
-    if (!endpoint.isEligible || endpoint.active >= endpoint.maxConnections) return false
-    if (endpoint.isProbing && !endpoint.breaker.hasProbe) return false
-    if (this.tried.length > 0 && this.tried.includes(endpoint)) return false
+    if (!endpoint.isEligible) return false
+    if (endpoint.active >= endpoint.maxConnections) return this.refuse(endpoint, 'full')
+    if (endpoint.isProbing && !endpoint.breaker.hasProbe) return this.refuse(endpoint, 'probing')
+    if (this.tried.length > 0 && this.tried.includes(endpoint)) return this.refuse(endpoint, 'tried')
     if (this.perWeight > 0 && endpoint.active + 1 > Math.ceil(this.perWeight * endpoint.weight - 1e-9))
-      return false
+      return this.refuse(endpoint, 'bounded')
     return (this.required === undefined && this.exclude === none) || this.suits(endpoint)
+  }
+
+  private refuse(endpoint: Endpoint, reason: Exclusion): false {
+    this.trace?.refuse(endpoint, reason)
+    return false
   }
 
   consider(backend: Backend, score: number): void {
@@ -97,10 +103,11 @@ export class PickingState implements Scratch {
   }
 
   private suits(endpoint: Endpoint): boolean {
-    if (this.exclude.includes(endpoint)) return false
+    if (this.exclude.includes(endpoint)) return this.refuse(endpoint, 'excluded')
     if (this.required === undefined) return true
     for (let index = 0; index < this.required.length; index++)
-      if (!endpoint.capabilities.includes(this.required[index] as string)) return false
+      if (!endpoint.capabilities.includes(this.required[index] as string))
+        return this.refuse(endpoint, 'incapable')
     return true
   }
 }

@@ -38,6 +38,7 @@ export class Pools {
   private makeStrategy: () => Strategy
   private ranksPriorities = false
   private warming: Timer | undefined = undefined
+  private isClosed = false
   private readonly options: PoolsOptions
   private readonly world: PoolsWorld
 
@@ -80,6 +81,7 @@ export class Pools {
   }
 
   close(): void {
+    this.isClosed = true
     this.warming?.cancel()
     this.warming = undefined
   }
@@ -124,7 +126,8 @@ export class Pools {
     const name = this.ranksPriorities ? 'all' : `priority ${members[0]?.priority ?? 0}`
     const { zone } = this.options
     const local = zone === undefined ? [] : members.filter((endpoint) => endpoint.zone === zone)
-    if (local.length === 0) {
+    // In panic nobody knows who is up: then all of them have to bear it, wherever they are.
+    if (local.length === 0 || load.isPanic) {
       pools.push(this.updatePool(name, members, load.percent))
       return
     }
@@ -147,7 +150,7 @@ export class Pools {
 
   private keepWarming(isWarming: boolean): void {
     const { slowStart } = this.options
-    if (!isWarming || slowStart === undefined || this.warming !== undefined) return
+    if (!isWarming || slowStart === undefined || this.warming !== undefined || this.isClosed) return
     const stepMs = Math.max(100, slowStart.windowMs / 20)
     this.warming = this.world.clock.setTimer(() => {
       this.warming = undefined

@@ -94,7 +94,14 @@ export class Selector {
   /** Whether this backend takes this request now: for sticky sessions, which also go to backends that drain. */
   takes(endpoint: Endpoint, request: LbRequest, tried: readonly Backend[] = noBackends): boolean {
     this.refresh()
+    this.trace?.propose(endpoint)
     this.picking.start(request, tried, -1)
+    const takes = this.isTaken(endpoint)
+    if (!takes) this.trace?.hold()
+    return takes
+  }
+
+  private isTaken(endpoint: Endpoint): boolean {
     const isDraining = endpoint.isDraining && endpoint.isUp && !endpoint.isRemoved
     if (!isDraining) return this.picking.accepts(endpoint)
     endpoint.isEligible = true

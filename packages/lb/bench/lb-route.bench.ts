@@ -1,49 +1,32 @@
 /**
- * Overhead of one routed request with health, breaker, limits, affinity, outlier detection, concurrency limit and metrics on, and opossum's `fire` alone
- * beside it, in turns: `node --conditions=@aether/source --import tsx bench/lb-route.bench.ts`.
+ * What one routed request costs with everything on, and opossum's `fire` alone beside it:
+ * `node --conditions=@aether/source --import tsx bench/lb-route.bench.ts [--json] [--rounds 15] [--steps 50000]`.
  */
-import CircuitBreaker from 'opossum'
-import { createBalancer } from '../src/index.ts'
-import { measureAsync } from './measure.ts'
+import { parseArgs } from 'node:util'
+import { benchRoute, type CallCost } from './bench-route.ts'
 
-const lb = createBalancer({
-  healthCheck: { probe: () => true, intervalMs: 1_000 },
-  outlier: {},
-  affinity: { by: 'session' },
-  rateLimit: {
-    requestsPerSecond: 100_000_000,
-    perClient: { requestsPerSecond: 10_000_000 },
-    floodThreshold: 1_000_000_000,
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '15' },
+    steps: { type: 'string', default: '50000' },
   },
-  concurrency: {},
-  slowStart: { windowMs: 1_000 },
 })
-for (let index = 0; index < 10; index++) lb.add({ host: '10.0.0.1', port: 1 + index })
-lb.start()
+const result = await benchRoute({ rounds: Number(values.rounds), steps: Number(values.steps) })
+process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${text().join('\n')}\n`)
+process.exitCode = result.isMet ? 0 : 1
 
-const requests = Array.from({ length: 1_024 }, (_, index) => ({
-  clientIp: `10.0.${index >> 8}.${index & 255}`,
-  sessionId: `session-${index}`,
-}))
-const done = Promise.resolve('done')
-const call = (): Promise<string> => done
-const breaker = new CircuitBreaker(call, { timeout: 30_000 })
-
-const bare = await measureAsync('the call alone', 100_000, async (count) => {
-  for (let step = 0; step < count; step++) await call()
-})
-
-for (let round = 0; round < 3; round++) {
-  const ours = await measureAsync('lb.route, all on', 100_000, async (count) => {
-    for (let step = 0; step < count; step++) await lb.route(requests[step & 1_023] ?? {}, call)
-  })
-  const theirs = await measureAsync('opossum fire', 100_000, async (count) => {
-    for (let step = 0; step < count; step++) await breaker.fire()
-  })
-
-  process.stdout.write(
-    `overhead ${(ours - bare).toFixed(0)} ns (bar 2000), ${(theirs / ours).toFixed(2)} × opossum (bar 1.00)\n`,
-  )
+function text(): readonly string[] {
+  const { bare, route, opossum, overheadNs, timesOpossum, bars } = result
+  return [
+    line('the call alone', bare),
+    line('lb.route, all on', route),
+    line('opossum fire', opossum),
+    `overhead ${overheadNs.toFixed(0)} ns (bar: at most ${bars.overheadNs}), ${timesOpossum.toFixed(2)} × opossum (bar: at least ${bars.timesOpossum.toFixed(2)})`,
+    result.isMet ? 'both bars are met' : 'a bar is missed',
+  ]
 }
-breaker.shutdown()
-await lb.close()
+
+function line(name: string, { median, least, most }: CallCost): string {
+  return `${name.padEnd(20)} ${median.toFixed(0).padStart(6)} ns  (${least.toFixed(0)} to ${most.toFixed(0)})`
+}

@@ -3,7 +3,6 @@ import type { Backend } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
 import type { Selector } from '../selection/selector.ts'
 import type { HeldLease } from './lease.ts'
-import { algorithmThrew } from './refusals.ts'
 import type { LbRequest } from './request.ts'
 
 /** Where requests go: by affinity, otherwise by the algorithm; and what becomes of their sessions. */
@@ -18,14 +17,10 @@ export class Placement {
     this.affinity = affinity
   }
 
-  /** `undefined` where nobody takes it now; `ERR_AETHER_ALGORITHM_INVALID` if the algorithm throws. */
+  /** `undefined` where nobody takes it now; throws what an algorithm of the user throws. */
   place(request: LbRequest, tried: readonly Backend[], now: number): Endpoint | undefined {
-    try {
-      if (this.affinity !== undefined && this.leadsHome(this.affinity, request, tried, now)) return this.home
-      return this.selector.choose(request, tried, now)
-    } catch (error) {
-      throw algorithmThrew(request, error)
-    }
+    if (this.affinity !== undefined && this.leadsHome(this.affinity, request, tried, now)) return this.home
+    return this.selector.choose(request, tried, now)
   }
 
   /** For a second attempt beside one that is under way. */

@@ -75,14 +75,6 @@ function full(message: string, detail: Readonly<Record<string, unknown>>): LbErr
   return new LbError('ERR_AETHER_QUEUE_FULL', message, { retryable: true, detail })
 }
 
-/** What an algorithm of the user threw. */
-export function algorithmThrew(request: LbRequest, cause: unknown): LbError {
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return new LbError('ERR_AETHER_ALGORITHM_INVALID', `the algorithm threw for ${nameOf(request)}: ${text}`, {
-    cause,
-  })
-}
-
 /** The error of a request that makes no sense. */
 export function invalidRequest(request: LbRequest): LbError | undefined {
   const { timeoutMs } = request

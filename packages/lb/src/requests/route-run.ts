@@ -97,7 +97,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     try {
       endpoint = this.router.placement.place(this.request, this.tried, now)
     } catch (error) {
-      this.refuse(error as LbError)
+      // An algorithm of the user that is broken.
+      this.refuse(error)
       return true
     }
     if (endpoint === undefined) return false
@@ -122,7 +123,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   }
 
   /** It gets no slot. What an attempt before came to is then the result: a retry makes nothing worse. */
-  refuse(error: LbError): void {
+  refuse(error: unknown): void {
     if (this.setback === undefined) this.rejectWith(error, 'cancelled')
     else this.giveUp('no-slot')
   }
@@ -295,7 +296,6 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
 
   /** The last failure is the result. */
   private giveUp(notRetried: NotRetried): void {
-    if (this.isSettled) return
     const setback = this.noteFailure()
     const answer = setback.takeAnswer()
     if (answer !== undefined) {
@@ -358,10 +358,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     this.request.signal?.removeEventListener('abort', this)
     if (this.hedging !== undefined) router.wheel.cancel(this.hedging)
     if (setback?.pause !== undefined) router.wheel.cancel(setback.pause)
-    if (setback?.holdsBudget === true) {
-      setback.holdsBudget = false
-      router.budget.end()
-    }
+    if (setback?.holdsBudget === true) router.budget.end()
     setback?.dropAnswer()
     const { current, hedge } = this
     if (current !== undefined) this.endLoser(current, outcome, reason)

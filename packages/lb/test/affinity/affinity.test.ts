@@ -60,7 +60,7 @@ describe.each<[AffinityOptions, (session: string) => LbRequest]>([
     }
   })
 
-  it('leaves a backend whose breaker is open, and one that is ejected', () => {
+  it('leaves a backend whose breaker is open', () => {
     const { lb } = fleet(3, { affinity, breaker: { failureThreshold: 1, timeoutMs: 60_000 } })
     const first = lb.pick(request('s'))
     first.done('failed')
@@ -68,6 +68,12 @@ describe.each<[AffinityOptions, (session: string) => LbRequest]>([
     const second = lb.pick(request('s'))
     expect(second.backend).not.toBe(first.backend)
     second.done()
+    // And stays where it went.
+    for (let index = 0; index < 10; index++) {
+      const lease = lb.pick(request('s'))
+      expect(lease.backend).toBe(second.backend)
+      lease.done()
+    }
   })
 
   it('does nothing for requests that have none', () => {
@@ -116,7 +122,10 @@ describe('remembered sessions', () => {
       const routed = lb.route({ sessionId: 's', idempotent: true }, ({ isHedge }) =>
         isHedge || !isSlow ? 1 : new Promise<number>(() => {}),
       )
-      await clock.pass(60)
+      await clock.pass(20)
+      // What is placed meanwhile is another session's business.
+      lb.pick({ sessionId: `new at ${clock.time}` }).done()
+      await clock.pass(40)
       return (await routed).backendId
     }
     // New, and the second attempt was faster: the session begins there.

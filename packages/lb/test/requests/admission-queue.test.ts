@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LbRequest } from '../../src/index.ts'
+import { AdmissionQueue, checkQueue, type Waiting } from '../../src/requests/admission-queue.ts'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -184,6 +185,59 @@ describe('the queue', () => {
     await settle()
     expect(refused).toEqual({ a: 'ERR_AETHER_BACKENDS_NONE' })
     held.done()
+  })
+})
+
+describe('the order', () => {
+  const waiting = (id: string, queuePriority = 0): Waiting & { id: string; shedAs?: string } => ({
+    id,
+    request: {},
+    hasTried: false,
+    queuePriority,
+    queuedAt: 0,
+    isQueued: false,
+    queueOlder: undefined,
+    queueNewer: undefined,
+    takeTurn: () => 'taken',
+    shed(reason) {
+      this.shedAs = reason
+    },
+  })
+  const nextOf = (queue: AdmissionQueue, now: number): unknown => (queue.next(now) as { id?: string }).id
+
+  it('is that of arrival, turns once a queue has stood for an interval, and turns back once nobody waits', () => {
+    const queue = new AdmissionQueue(checkQueue({ targetMs: 5, intervalMs: 100 }))
+    const entries = Array.from({ length: 30 }, (_, index) => waiting(`w${index}`))
+    // One comes each 10 ms, and one of two is served: waits rise above the target, and stay there.
+    for (const [index, entry] of entries.entries()) {
+      queue.push(entry, index * 10)
+      if (index % 2 === 1) queue.remove(queue.next(index * 10)!)
+    }
+    expect(queue.isOverloaded).toBe(true)
+    // The last one was served as soon as it came.
+    expect(nextOf(queue, 300)).toBe('w28')
+    // Twice the target is too long; the newest of all is served in any case.
+    expect(entries.filter(({ shedAs }) => shedAs === 'overload').length).toBeGreaterThan(3)
+    expect(entries[28]!.shedAs).toBeUndefined()
+    for (const entry of entries) queue.remove(entry)
+    expect(queue.size).toBe(0)
+    for (const id of ['a', 'b']) queue.push(waiting(id), 400)
+    expect(nextOf(queue, 420)).toBe('a')
+  })
+
+  it('goes by priority first, also when it has turned', () => {
+    const queue = new AdmissionQueue(checkQueue({}))
+    for (const [index, id] of ['low', 'high', 'low too', 'high too'].entries())
+      queue.push(waiting(id, index % 2), index)
+    const order = (now: number): string[] => {
+      const ids: string[] = []
+      for (let each = queue.next(now); each !== undefined; each = queue.following(each))
+        ids.push((each as unknown as { id: string }).id)
+      return ids
+    }
+    expect(order(4)).toEqual(['high', 'high too', 'low', 'low too'])
+    queue.isOverloaded = true
+    expect(order(4)).toEqual(['high too', 'high', 'low too', 'low'])
   })
 })
 

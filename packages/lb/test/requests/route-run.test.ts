@@ -232,6 +232,33 @@ describe('an answer that is a failure', () => {
     expect(attempts.map(({ signal }) => signal.aborted)).toEqual([true, true, false])
   })
 
+  it('is aborted as soon as the next attempt begins, and when nothing more comes', async () => {
+    const { lb, clock } = fleet(3, { retry: { baseMs: 1_000 }, random: () => 0.9 })
+    const attempts: Attempt[] = []
+    const send = (signal: AbortSignal): Promise<unknown> =>
+      watch(
+        lb.route({ method: 'GET', signal }, (attempt) => {
+          attempts.push(attempt)
+          return attempt.number === 1 ? { status: 503 } : never()
+        }),
+      )
+    const [first, second] = [new AbortController(), new AbortController()]
+    const routed = send(first.signal)
+    await clock.pass(500)
+    expect(attempts[0]!.signal.aborted).toBe(false)
+    await clock.pass(1_000)
+    expect(attempts).toHaveLength(2)
+    expect(attempts[0]!.signal.aborted).toBe(true)
+    first.abort(new Error('left'))
+    await expect(routed).rejects.toThrow('left')
+
+    const other = send(second.signal)
+    await clock.pass(500)
+    second.abort(new Error('left'))
+    await expect(other).rejects.toThrow('left')
+    expect(attempts[2]!.signal.aborted).toBe(true)
+  })
+
   it('and is the last there is, is handed on whole', async () => {
     const { lb, clock } = fleet(2)
     const attempts: Attempt[] = []
@@ -325,6 +352,15 @@ describe('hedging', () => {
     await needy.clock.pass(200)
     expect(needy.lb.getLoadDistribution()).toMatchObject({ hedges: 0, queued: 1 })
     for (const lease of leases) lease.done()
+  })
+
+  it('leaves no timer behind where none was needed', async () => {
+    const { lb, clock } = fleet(2, { hedge: { initialMs: 10_000 } })
+    await lb.route(idempotent, () => 1)
+    const closing = lb.close()
+    await clock.pass(0)
+    await closing
+    expect(clock.pending).toBe(0)
   })
 
   it('blames nobody who was only slower, however often', async () => {

@@ -25,18 +25,32 @@ export const systemClock: Clock = {
   },
 }
 
-/** Holds a clock that runs backwards (a mock, a virtual machine that was moved) at the latest time it has shown. */
+/** A clock that was set back by less is waited for; with more, all that has a time would stand still too long. */
+const longestHoldMs = 1_000
+
+/** Makes a clock that runs backwards (a mock, a virtual machine that was moved) go on from the latest time that it has shown. */
 export function steady(clock: Clock): Clock {
-  // Neither a variable of the closure nor what is read back from the array: each would be made one more object at each reading.
-  const latest = Float64Array.of(-Infinity)
+  // Neither variables of the closure nor what is read back from the array: each would be made one more object at each reading.
+  const times: Times = Float64Array.of(-Infinity, 0)
   return {
     now: () => clock.now(),
     monotonic() {
       const reading = clock.monotonic()
-      if (!(reading > (latest[0] as number))) return latest[0] as number
-      latest[0] = reading
+      if (!(reading > (times[0] as number)) || times[1] !== 0) return goOn(times, reading)
+      times[0] = reading
       return reading
     },
     setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
   }
+}
+
+/** The latest time that was shown, and by how much the clock is behind it. */
+type Times = Float64Array
+
+function goOn(times: Times, reading: number): number {
+  const latest = times[0] as number
+  if (latest - (reading + (times[1] as number)) > longestHoldMs) times[1] = latest - reading
+  const now = reading + (times[1] as number)
+  if (now > latest) times[0] = now
+  return times[0] as number
 }

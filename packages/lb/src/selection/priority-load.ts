@@ -31,9 +31,10 @@ export function levelLoads(levels: readonly LevelHealth[], panicThreshold: numbe
       return { percent, isPanic: false }
     })
   }
+  // What rounding leaves over goes to the first that can carry any.
   const first = Math.max(
     0,
-    levels.findIndex((level) => level.total > 0),
+    sum === 0 ? levels.findIndex((level) => level.total > 0) : carries.findIndex((carry) => carry > 0),
   )
   const shares = carries.map((carry) => (sum === 0 ? 0 : Math.floor((carry * 100) / sum)))
   shares[first] = (shares[first] ?? 0) + 100 - shares.reduce((all, each) => all + each, 0)

@@ -1,6 +1,7 @@
-import { checkFields, checkNumber, show } from '../check-options.ts'
+import { checkFields, checkNumber, checkText, show } from '../check-options.ts'
 import { LbError } from '../errors.ts'
 import { BoundedLoad } from './bounded-load.ts'
+import { guardedFactory, invalidAlgorithm } from './guarded-strategy.ts'
 import { IpHash } from './ip-hash.ts'
 import { LeastConnections } from './least-connections.ts'
 import { LeastLatency } from './least-latency.ts'
@@ -36,7 +37,7 @@ export interface AlgorithmOptions extends QuantumAwareOptions {
   readonly points?: number
 }
 
-/** A name, a name with options, or a factory of a strategy of your own: it is called once for each priority level and zone. */
+/** A name, a name with options, or a factory of a strategy of your own, see `Strategy`: a new one is made for each priority level and zone, and to look at. */
 export type Algorithm = AlgorithmName | AlgorithmOptions | (() => Strategy)
 
 type Build = (options: AlgorithmOptions) => Strategy
@@ -63,7 +64,7 @@ export const algorithmNames: readonly AlgorithmName[] = Object.keys(builders) as
 
 /** Makes strategies of one algorithm; `ERR_AETHER_ALGORITHM_INVALID` for a name or options that do not exist. */
 export function strategyFactory(algorithm: Algorithm): () => Strategy {
-  if (typeof algorithm === 'function') return () => checkStrategy(algorithm())
+  if (typeof algorithm === 'function') return guardedFactory(algorithm)
   const options = checkAlgorithm(typeof algorithm === 'string' ? { name: algorithm } : algorithm)
   const build = builders[options.name]
   if (options.boundedLoad === undefined) return () => build(options)
@@ -76,14 +77,14 @@ function checkAlgorithm(algorithm: AlgorithmOptions): AlgorithmOptions {
     return checkOptions(algorithm)
   } catch (error) {
     if (error instanceof LbError && error.code === 'ERR_AETHER_ALGORITHM_INVALID') throw error
-    throw invalid(error instanceof Error ? error.message : String(error), error)
+    throw invalidAlgorithm(error instanceof Error ? error.message : String(error), error)
   }
 }
 
 function checkOptions(algorithm: AlgorithmOptions): AlgorithmOptions {
   const name: unknown = (algorithm as AlgorithmOptions | undefined)?.name
   if (typeof name !== 'string' || !Object.hasOwn(builders, name))
-    throw invalid(`there is no algorithm ${show(name)}: there are ${algorithmNames.join(', ')}`)
+    throw invalidAlgorithm(`there is no algorithm ${show(name)}: there are ${algorithmNames.join(', ')}`)
   const known: string[] = ['name']
   if (hashes.includes(name)) known.push('boundedLoad')
   if (name === 'ring-hash') known.push('points')
@@ -93,24 +94,14 @@ function checkOptions(algorithm: AlgorithmOptions): AlgorithmOptions {
   if (boundedLoad !== undefined)
     checkNumber(boundedLoad, 'algorithm.boundedLoad', { min: 1, above: true, max: 1_000 })
   if (points !== undefined) checkNumber(points, 'algorithm.points', { min: 1, max: 100_000, integer: true })
-  if (workloads !== undefined) checkFields(workloads, 'algorithm.workloads', Object.keys(workloads))
+  if (workloads !== undefined) {
+    const fields = checkFields(workloads, 'algorithm.workloads', Object.keys(Object(workloads)))
+    for (const [workload, capability] of Object.entries(fields))
+      checkText(capability, `algorithm.workloads.${workload}`)
+  }
   const given = terms.filter((term) => algorithm[term] !== undefined)
   for (const term of given) checkNumber(algorithm[term], `algorithm.${term}`)
   if (given.length === terms.length && given.every((term) => algorithm[term] === 0))
-    throw invalid('the terms of quantum-aware are all 0: at least one must count')
-  return { ...algorithm }
-}
-
-function checkStrategy(strategy: Strategy): Strategy {
-  if (
-    typeof strategy?.name === 'string' &&
-    typeof strategy.update === 'function' &&
-    typeof strategy.pick === 'function'
-  )
-    return strategy
-  throw invalid('a strategy of your own must have a name, and the methods update and pick')
-}
-
-function invalid(message: string, cause?: unknown): LbError {
-  return new LbError('ERR_AETHER_ALGORITHM_INVALID', message, cause === undefined ? {} : { cause })
+    throw invalidAlgorithm('the terms of quantum-aware are all 0: at least one must count')
+  return workloads === undefined ? { ...algorithm } : { ...algorithm, workloads: { ...workloads } }
 }

@@ -1,17 +1,17 @@
 import type { Backend } from '../backends/backend.ts'
 import { IndexHeap } from './index-heap.ts'
 import type { Scratch } from './scratch.ts'
-import type { Turns } from './turns.ts'
+import type { Rotation } from './rotation.ts'
 
 /**
  * Earliest deadline first: the k-th turn of a backend falls due at k / weight, so in each unit of this time everyone has as many turns as it weighs.
  * The turns are counted, not summed up as fractions, so that they stay exact. A pick is O(log n), and as much again for each backend that it passes over.
  */
-export class DeadlineHeap implements Turns {
+export class DeadlineHeap implements Rotation {
   private readonly backends: readonly Backend[]
   /** Relative to the mean: in one unit of time there are as many turns as backends. */
   private readonly weights: Float64Array
-  /** Turns had, relative to `origin`. */
+  /** Rotation had, relative to `origin`. */
   private readonly turns: Float64Array
   private readonly origin: Float64Array
   private readonly heap: IndexHeap

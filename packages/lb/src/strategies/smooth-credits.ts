@@ -1,9 +1,9 @@
 import type { Backend } from '../backends/backend.ts'
 import type { Scratch } from './scratch.ts'
-import type { Turns } from './turns.ts'
+import type { Rotation } from './rotation.ts'
 
 /** nginx's rule: at each pick everyone is credited its weight, and whoever has most pays for all. O(n). */
-export class SmoothCredits implements Turns {
+export class SmoothCredits implements Rotation {
   private readonly backends: readonly Backend[]
   private readonly weights: Float64Array
   private readonly credits: Float64Array

@@ -31,7 +31,27 @@ export interface Picking {
   bound(perWeight: number): void
 }
 
-/** A way to choose. Implement it for an algorithm of your own: `update` may allocate, `pick` should not. */
+/**
+ * A way to choose. Implement it for an algorithm of your own: `update` may allocate, `pick` should not. What it throws, and a backend that is not in
+ * `view.eligible` or that `accepts` refuses, end the pick with `ERR_AETHER_ALGORITHM_INVALID`; no slot is taken.
+ *
+ * @example
+ * class Cheapest implements Strategy {
+ *   readonly name = 'cheapest'
+ *   private backends: readonly Backend[] = []
+ *
+ *   update({ eligible }: StrategyView): void {
+ *     const price = ({ metadata }: Backend): number => Number(metadata['price'] ?? 0)
+ *     this.backends = eligible.toSorted((a, b) => price(a) - price(b))
+ *   }
+ *
+ *   pick(picking: Picking): Backend | undefined {
+ *     return this.backends.find((backend) => picking.accepts(backend))
+ *   }
+ * }
+ *
+ * const lb = createBalancer({ algorithm: () => new Cheapest() })
+ */
 export interface Strategy {
   readonly name: string
   /** Backends of every priority stand in one view: the strategy ranks them itself. @default false */

@@ -3,7 +3,7 @@ import { DeadlineHeap } from './deadline-heap.ts'
 import { SmoothCredits } from './smooth-credits.ts'
 import type { Scratch } from './scratch.ts'
 import type { Strategy, StrategyView } from './strategy.ts'
-import type { Turns } from './turns.ts'
+import type { Rotation } from './rotation.ts'
 
 /** Up to this many backends looking at all of them is cheaper than a heap. */
 const smallest = 64
@@ -14,16 +14,16 @@ const smallest = 64
  */
 export class WeightedRoundRobin implements Strategy {
   readonly name = 'weighted-round-robin'
-  private turns: Turns | undefined = undefined
+  private rotation: Rotation | undefined = undefined
 
   update(view: StrategyView): void {
     const { eligible } = view
-    const ahead = this.turns?.ahead() ?? new Map<Backend, number>()
-    this.turns =
+    const ahead = this.rotation?.ahead() ?? new Map<Backend, number>()
+    this.rotation =
       eligible.length > smallest ? new DeadlineHeap(eligible, ahead) : new SmoothCredits(eligible, ahead)
   }
 
   pick(picking: Scratch): Backend | undefined {
-    return this.turns?.pick(picking)
+    return this.rotation?.pick(picking)
   }
 }

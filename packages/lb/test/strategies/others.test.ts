@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AlgorithmName, Picking, Strategy, StrategyView } from '../../src/index.ts'
+import type { AlgorithmName } from '../../src/index.ts'
 import { algorithmNames } from '../../src/index.ts'
 import { fleet, spread, tally } from '../support/fleet.ts'
 
@@ -120,36 +120,6 @@ describe('quantum-aware', () => {
       (i) => ({ capabilities: i === 2 ? ['gpu'] : [] }),
     )
     expect(tally(Array.from({ length: 20 }, () => lb.choose({ workload: 'render' })!.id))).toEqual({ b2: 20 })
-  })
-})
-
-describe('a strategy of one’s own', () => {
-  class LastOnly implements Strategy {
-    readonly name = 'last-only'
-    private view: StrategyView | undefined
-
-    update(view: StrategyView): void {
-      this.view = view
-    }
-
-    pick(picking: Picking) {
-      return this.view?.eligible.findLast((backend) => picking.accepts(backend))
-    }
-  }
-
-  it('is asked, and can be changed at runtime', () => {
-    const { lb } = fleet(3, { algorithm: () => new LastOnly() })
-    expect(lb.choose()!.id).toBe('b2')
-    expect(lb.choose({ exclude: [lb.backends[2]!] })!.id).toBe('b1')
-    lb.configureAlgorithm('round-robin')
-    expect(lb.choose()!.id).toBe('b0')
-    expect(lb.getLoadDistribution().algorithm).toBe('round-robin')
-  })
-
-  it('must be one', () => {
-    expect(() => fleet(1, { algorithm: () => ({}) as Strategy })).toThrow(
-      expect.objectContaining({ code: 'ERR_AETHER_ALGORITHM_INVALID' }) as Error,
-    )
   })
 })
 

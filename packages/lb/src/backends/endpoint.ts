@@ -89,6 +89,11 @@ export class Endpoint implements Backend {
     return (this.measured ??= new Histogram())
   }
 
+  /** `undefined` before the first one. */
+  get latencies(): Histogram | undefined {
+    return this.measured
+  }
+
   /** Fit for traffic as far as checks, outlier detection and breaker know. */
   get isUp(): boolean {
     return this.health !== 'unhealthy' && !this.isEjected && this.breaker.state !== 'open'

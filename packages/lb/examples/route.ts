@@ -5,14 +5,11 @@ import { createBalancer } from '@aether/lb'
 
 // Three servers to balance; the second one is out of order.
 const servers = ['one', 'two', 'three'].map((name) =>
-  createServer((_, response) => response.writeHead(name === 'two' ? 503 : 200).end(name)).listen(
-    0,
-    '127.0.0.1',
-  ),
+  createServer((_, response) => response.writeHead(name === 'two' ? 503 : 200).end(name)),
 )
-await Promise.all(servers.map((server) => once(server, 'listening')))
+await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')))
 
-const lb = createBalancer({ healthCheck: { probe: 'tcp' }, affinity: { by: 'session' } })
+const lb = createBalancer({ healthCheck: { probe: 'tcp' } })
 for (const server of servers) lb.add({ host: '127.0.0.1', port: (server.address() as AddressInfo).port })
 lb.start()
 
@@ -26,16 +23,6 @@ for (let n = 0; n < 30; n++) {
   answers.add(value.text)
 }
 console.log(`answers: ${[...answers].sort().join(', ')}`)
-
-// The same session comes back to the same backend.
-const where = async () => (await lb.route({ sessionId: 'ann' }, ({ backend }) => backend.id)).value
-console.log(`sticky: ${(await where()) === (await where())}`)
-
-// A slot for a transport of your own.
-const lease = lb.pick()
-lease.done('ok')
-const { backends } = lb.getLoadDistribution()
-console.log(`slots held: ${Object.values(backends).reduce((sum, each) => sum + each.active, 0)}`)
 
 await lb.close()
 for (const server of servers) server.close()

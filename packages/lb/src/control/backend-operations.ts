@@ -1,5 +1,5 @@
 import type { Backend, BackendChange, BackendOptions } from '../backends/backend.ts'
-import type { NamedBackends } from '../backends/named-backends.ts'
+import type { NamedBackends, NameOptions } from '../backends/named-backends.ts'
 import { LbError } from '../errors.ts'
 import { show } from '../check-options.ts'
 import { backend, backendChange, namedBackend } from './backend-schema.ts'
@@ -43,10 +43,14 @@ export const backendOperations: Readonly<Record<string, Run>> = {
   health_check: define<Target>(target, async ({ id }, { balancer }) => ({
     health: snake(await balancer.checkHealth(id)),
   })),
-  add_name: define<{ readonly config: BackendOptions; readonly refreshMs?: number }>(
-    { backend_config: ['config', namedBackend, 'required'], refresh_interval: ['refreshMs', seconds] },
-    async ({ config, ...refresh }, { balancer }) =>
-      describeName(await balancer.addName({ ...config, ...refresh })),
+  add_name: define<{ readonly config: BackendOptions } & Pick<NameOptions, 'refreshMs' | 'resolveTimeoutMs'>>(
+    {
+      backend_config: ['config', namedBackend, 'required'],
+      refresh_interval: ['refreshMs', seconds],
+      resolve_timeout: ['resolveTimeoutMs', seconds],
+    },
+    async ({ config, ...times }, { balancer }) =>
+      describeName(await balancer.addName({ ...config, ...times })),
   ),
   update_name: define<NameTarget & { readonly change: BackendChange }>(
     { ...nameTarget, changes: ['change', backendChange, 'required'] },

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../clock.ts'
 import { LbError } from '../errors.ts'
 import type { Lease, Outcome } from '../requests/lease.ts'
 
-/** Leases of those who ask from afar, by number. Who asked may never come back: each ends with the time of a request, so that no slot is lost. */
+/** Leases of those who ask from afar, by number. Who asked may never come back: each ends with the time of its request, so that no slot is lost. */
 export class RemoteLeases {
   private readonly leases = new Map<number, { readonly lease: Lease; readonly timer: Timer }>()
   private last = 0
@@ -14,19 +14,19 @@ export class RemoteLeases {
     this.timeoutMs = options.requestTimeoutMs
   }
 
-  keep(lease: Lease): number {
+  keep(lease: Lease, timeoutMs: number = this.timeoutMs): number {
     const id = ++this.last
     const timer = this.clock.setTimer(() => {
       this.leases.delete(id)
       lease.done('cancelled')
-    }, this.timeoutMs)
+    }, timeoutMs)
     this.leases.set(id, { lease, timer })
     return id
   }
 
   end(id: number, outcome: Outcome, latencyMs: number | undefined): void {
     const kept = this.leases.get(id)
-    if (kept === undefined)
+    if (kept === undefined || kept.lease.isDone)
       throw new LbError('ERR_AETHER_OPERATION_INVALID', `there is no lease ${id}, or its time was over`)
     this.leases.delete(id)
     kept.timer.cancel()

@@ -66,7 +66,13 @@ export const requestOperations: Readonly<Record<string, Run>> = {
   pick_backend: define<Requested>(requested, (fields, world) => {
     const lease = world.balancer.pick(requestOf(fields, world))
     const { id, host, port } = lease.backend
-    return { lease_id: world.leases.keep(lease), backend_id: id, host, port, set_cookie: lease.setCookie }
+    return {
+      lease_id: world.leases.keep(lease, fields.request?.timeoutMs),
+      backend_id: id,
+      host,
+      port,
+      set_cookie: lease.setCookie,
+    }
   }),
   release_backend: define<Release>(
     {

@@ -235,7 +235,7 @@ const names = [
   'scaleTimeoutMs',
 ]
 
-function checkAutoscale(options: AutoscaleOptions): {
+export function checkAutoscale(options: AutoscaleOptions): {
   readonly targets: ScaleTargets
   readonly times: Cooldowns
 } {

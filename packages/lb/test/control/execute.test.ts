@@ -84,7 +84,12 @@ describe('execute', () => {
     await lb.execute({ operation: 'restore_backend', backend_id: 'b0' })
 
     const config = { host: 'n', port: 5, metadata: { rack: null } }
-    const added = await lb.execute({ operation: 'add_name', backend_config: config, refresh_interval: 60 })
+    const added = await lb.execute({
+      operation: 'add_name',
+      backend_config: config,
+      refresh_interval: 60,
+      resolve_timeout: 1,
+    })
     expect(added).toEqual({
       status: 'success',
       name_id: 'n:5',
@@ -250,6 +255,21 @@ describe('execute', () => {
     await expect(lb.execute({ operation: 'release_backend', lease_id: lease['lease_id'] })).rejects.toThrow(
       code('OPERATION_INVALID'),
     )
+  })
+
+  it('lends a slot for as long as the request may take', async () => {
+    const { lb, clock } = fleet(1, { requestTimeoutMs: 1_000 })
+    const lease = await lb.execute({ operation: 'pick_backend', request: { timeout: 60 } })
+    await clock.pass(59_000)
+    expect(lb.backends[0]!.active).toBe(1)
+    await clock.pass(1_100)
+    expect(lb.backends[0]!.active).toBe(0)
+    await expect(lb.execute({ operation: 'release_backend', lease_id: lease['lease_id'] })).rejects.toThrow(
+      code('OPERATION_INVALID'),
+    )
+    await lb.execute({ operation: 'pick_backend', request: { timeout: 60 } })
+    await lb.execute({ operation: 'shutdown' })
+    expect([lb.backends[0]!.active, clock.pending]).toEqual([0, 0])
   })
 
   it('has an operation for every method', () => {

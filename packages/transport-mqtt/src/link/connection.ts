@@ -63,6 +63,7 @@ export class Connection {
   #isOpen = false
   #isOver = false
   #isGathering = false
+  #ending: Promise<void> | undefined
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     const { target, version } = options
@@ -163,12 +164,22 @@ export class Connection {
     return new Promise((resolve) => client.unsubscribe(filter, () => resolve()))
   }
 
-  /** Ends it: with a DISCONNECT, after which the broker sends no will, or at once. Resolves when the socket is closed. */
+  /**
+   * Ends it: with a DISCONNECT, after which the broker sends no will, or at once. Resolves when the socket is closed; a goodbye waits for what the broker has yet to
+   * answer, and for its own, which may never come: then end it at once.
+   */
   end(isGraceful: boolean): Promise<void> {
     this.#isOver = true
     const client = this.#client
     if (!client) return Promise.resolve()
-    return new Promise((resolve) => client.end(!isGraceful || !this.#isOpen, () => resolve()))
+    const isForced = !isGraceful || !this.#isOpen
+    if (this.#ending && isForced) client.stream.destroy()
+    this.#ending ??= new Promise((resolve) => {
+      // mqtt.js calls back only where it came to its end by itself.
+      client.stream.once('close', resolve)
+      client.end(isForced, () => resolve())
+    })
+    return this.#ending
   }
 
   #over(error: AetherError): void {

@@ -2,7 +2,13 @@ import { isVersionRefusal, closedError, isFinal, timeoutError } from '../errors.
 import type { AetherError, TransportState, WaitOptions } from '@aether/core'
 import type { IPublishPacket } from 'mqtt'
 import type { MqttSettings } from '../options.ts'
-import { Connection, type Session, type Will } from './connection.ts'
+import {
+  Connection,
+  type ConnectionEvents,
+  type ConnectionOptions,
+  type Session,
+  type Will,
+} from './connection.ts'
 import { Outbox, type Publication } from './outbox.ts'
 import { Subscriptions, type Subscription, type SubscriptionOptions } from './subscriptions.ts'
 
@@ -18,6 +24,10 @@ export interface LinkOptions {
   /** A message that is for no subscription of this link, or that one of them did not take. */
   readonly onIgnored: (topic: string, error: unknown) => void
   readonly onWarning: (message: string, fields: object) => void
+  /** Begins one connection. @default with mqtt.js */
+  readonly connect?: (options: ConnectionOptions, events: ConnectionEvents) => Connection
+  /** @default Math.random */
+  readonly random?: () => number
 }
 
 /** So many short connections one after the other are no accident. */
@@ -129,11 +139,12 @@ export class MqttLink {
     const clientId = this.#clientId
     const target = settings.targets[this.#targetIndex % settings.targets.length]!
     const options = { settings, target, version: this.#version, clientId, will: this.#will }
-    const connection: Connection = new Connection(options, {
+    const events: ConnectionEvents = {
       onOpen: (session) => void this.#opened(connection, session),
       onMessage: (topic, payload, packet) => this.#subscriptions.hear(topic, payload, packet),
       onClosed: (error) => this.#lost(connection, error),
-    })
+    }
+    const connection = this.#options.connect?.(options, events) ?? new Connection(options, events)
     this.#connection = connection
   }
 
@@ -177,7 +188,7 @@ export class MqttLink {
     if (this.#generation > 0) this.#set({ status: 'reconnecting', attempt: this.#attempt, error })
     const { initialMs, maxMs } = this.#options.settings.backoff
     const ceiling = Math.min(maxMs, initialMs * 2 ** Math.min(this.#attempt - 1, 30))
-    this.#timer = setTimeout(() => this.#connect(), Math.random() * ceiling)
+    this.#timer = setTimeout(() => this.#connect(), (this.#options.random ?? Math.random)() * ceiling)
   }
 
   /** A connection that ends as soon as it is made gives no new start: two clients of one name would take it from each other without end. */
@@ -241,8 +252,18 @@ export class MqttLink {
     this.#connection = undefined
     const isSaid = isReady && this.#outbox.size === 0
     this.#refuse(closedError())
-    await connection?.end(isSaid)
+    if (connection) await this.#end(connection, isSaid, signal)
     this.#set({ status: 'closed' })
+  }
+
+  async #end(connection: Connection, isGraceful: boolean, signal: AbortSignal | undefined): Promise<void> {
+    if (isGraceful && signal?.aborted !== true) {
+      let isEnded = false
+      const ended = connection.end(true).then(() => (isEnded = true))
+      await within(this.#options.settings.closeTimeoutMs, signal, ended)
+      if (isEnded) return
+    }
+    await connection.end(false)
   }
 
   async #lastWords(last: () => Promise<unknown>): Promise<void> {

@@ -1,5 +1,5 @@
 import { invalidOption } from './errors.ts'
-import { unknownKey } from './unknown-name.ts'
+import { suggest, unknownKey } from './unknown-name.ts'
 
 /** A value as it may come from a file: nothing is known of it yet. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -69,7 +69,8 @@ export function checkTexts(value: unknown, path: string): readonly string[] {
 export function checkOneOf<T extends string>(value: unknown, path: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === value)
   if (found !== undefined) return found
-  throw invalidOption(`${path} must be one of ${choices.join(', ')}, not ${show(value)}`)
+  const hint = typeof value === 'string' ? suggest(value, choices) : ''
+  throw invalidOption(`${path} must be one of ${choices.join(', ')}, not ${show(value)}${hint}`)
 }
 
 export function checkFunction(value: unknown, path: string): void {

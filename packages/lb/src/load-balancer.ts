@@ -96,7 +96,6 @@ class LoadBalancer implements Balancer {
       selector,
       endpoints,
       algorithm: () => this.algorithm,
-      measures: checked.metrics,
       clock,
     })
     this.remote = new RemoteLeases(this.options)

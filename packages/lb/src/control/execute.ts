@@ -23,8 +23,18 @@ export async function execute(world: ControlWorld, given: Operation): Promise<Op
     const hint = typeof name === 'string' ? suggest(name, operationNames) : ''
     throw invalid(`there is no operation ${show(name)}${hint} There are ${operationNames.join(', ')}`)
   }
-  const result = await run(fields, world)
-  return plain({ status: 'success', ...(result as object | undefined) })
+  return plain({ status: 'success', ...(await attempt(run, fields, world)) })
+}
+
+/** What the program brings, such as a scaler, may throw anything: a remote caller gets one kind of error. */
+async function attempt(run: Run, fields: Operation, world: ControlWorld): Promise<object | undefined> {
+  try {
+    return (await run(fields, world)) as object | undefined
+  } catch (error) {
+    if (error instanceof LbError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw new LbError('ERR_AETHER_OPERATION_INVALID', `the operation failed: ${why}`, { cause: error })
+  }
 }
 
 /** As it would be after a journey: without `undefined`, functions and the like. */

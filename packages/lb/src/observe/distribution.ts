@@ -58,8 +58,6 @@ export interface ObservedWorld {
   readonly selector: Selector
   readonly endpoints: () => readonly Endpoint[]
   readonly algorithm: () => string
-  /** Whether latencies are kept for each backend. */
-  readonly measures: boolean
   readonly clock: { now(): number; monotonic(): number }
 }
 
@@ -82,7 +80,7 @@ export class LoadObserver {
   }
 
   read(): LoadDistribution {
-    const { router, selector, clock, measures } = this.world
+    const { router, selector, clock } = this.world
     selector.refresh()
     const endpoints = this.world.endpoints()
     const now = clock.monotonic()
@@ -93,7 +91,7 @@ export class LoadObserver {
       sum.succeeded += endpoint.succeeded
       sum.failed += endpoint.failed
       sum.cancelled += endpoint.cancelled
-      if (measures) latencies.add(endpoint.histogram)
+      if (endpoint.latencies !== undefined) latencies.add(endpoint.latencies)
     }
     const loads = endpoints.map((endpoint) => [endpoint.id, this.backend(endpoint, sum.total, now)] as const)
     return {
@@ -116,7 +114,7 @@ export class LoadObserver {
       zone: endpoint.zone,
       priority: endpoint.priority,
       weight: endpoint.weight,
-      ...loadOf(endpoint, this.world.measures ? endpoint.histogram : noLatencies),
+      ...loadOf(endpoint, endpoint.latencies ?? noLatencies),
       perSecond: this.rates.get(endpoint)?.read(endpoint.total, now) ?? 0,
       health: endpoint.health,
       breaker: endpoint.breaker.state,

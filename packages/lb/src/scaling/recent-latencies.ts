@@ -8,10 +8,11 @@ export class RecentLatencies {
   read(endpoints: readonly Endpoint[]): Histogram {
     const recent = new Histogram()
     for (const endpoint of endpoints) {
-      const before = this.seen.get(endpoint) ?? new Histogram()
-      recent.addSince(endpoint.histogram, before)
+      const { latencies } = endpoint
+      if (latencies === undefined) continue
+      recent.addSince(latencies, this.seen.get(endpoint) ?? new Histogram())
       const now = new Histogram()
-      now.add(endpoint.histogram)
+      now.add(latencies)
       this.seen.set(endpoint, now)
     }
     return recent

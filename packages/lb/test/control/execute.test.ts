@@ -180,6 +180,25 @@ describe('execute', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('fails with an error of its own whatever is thrown in it', async () => {
+    const { lb } = fleet(0)
+    const count = (): never => {
+      throw new Error('the cloud is down')
+    }
+    const broken = {
+      scale: async () => {},
+      get count() {
+        return count()
+      },
+    }
+    lb.autoscale(broken)
+    await expect(lb.execute({ operation: 'get_autoscaling' })).rejects.toMatchObject({
+      code: 'ERR_AETHER_OPERATION_INVALID',
+      message: 'the operation failed: the cloud is down',
+    })
+    await lb.close()
+  })
+
   it('stops at once when told to', async () => {
     const { lb } = fleet(1)
     lb.pick()

@@ -14,7 +14,7 @@ export interface BackendOptions {
   readonly port: number
   /** What it is called where `host` is but an address: for `Host` headers and certificates. @default `host` */
   readonly hostname?: string
-  /** Share of the traffic relative to the others. @default 1 */
+  /** Share of the traffic relative to the others, 0.000001 to 1e9. @default 1 */
   readonly weight?: number
   /** Requests at a time. @default 1000 */
   readonly maxConnections?: number
@@ -101,11 +101,14 @@ export function checkUpdate(change: BackendChange, path = 'change'): Partial<Che
   return checkChange(fields, path)
 }
 
+/** Beyond these, shares of the traffic are nothing that can be told apart, and sums of weights lose the small ones. */
+const weights = { min: 1e-6, max: 1e9 }
+
 function checkChange(fields: Fields, path: string): Partial<CheckedBackend> {
   const at = (key: string): string => `${path}.${key}`
   const { weight, maxConnections, priority, zone, group, capabilities, metadata } = fields
   return {
-    ...(weight !== undefined && { weight: checkNumber(weight, at('weight'), { above: true, max: 1e9 }) }),
+    ...(weight !== undefined && { weight: checkNumber(weight, at('weight'), weights) }),
     ...(maxConnections !== undefined && { maxConnections: checkCount(maxConnections, at('maxConnections')) }),
     ...(priority !== undefined && {
       priority: checkNumber(priority, at('priority'), { min: -1_000_000, max: 1_000_000, integer: true }),

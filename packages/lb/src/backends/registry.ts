@@ -90,6 +90,8 @@ export class Registry {
     const endpoint = new Endpoint(checkBackend(options), hashKey, decayMs)
     if (this.byId.has(endpoint.id)) throw duplicateError('backend', endpoint.id)
     endpoint.breaker = new CircuitBreaker(breaker, clock, (to) => {
+      // What still ends there after its removal changes nothing for anyone.
+      if (endpoint.isRemoved) return
       this.parts.events.emit({ type: 'breaker', backendId: endpoint.id, to })
       this.changed()
     })

@@ -43,11 +43,17 @@ export function groupStatus(
 ): readonly ReplicaStatus[] {
   return [...groups].map(([group, needs]) => {
     const members = endpoints.filter((endpoint) => endpoint.group === group)
-    const zones: Record<string, number> = {}
+    const zones = new Map<string, number>()
     const healthy = members.filter(isHealthy)
-    for (const { zone = '' } of healthy) zones[zone] = (zones[zone] ?? 0) + 1
-    const isShort = healthy.length < needs.minHealthy || Object.keys(zones).length < needs.minZones
-    return { group, total: members.length, healthy: healthy.length, zones, isShort }
+    for (const { zone = '' } of healthy) zones.set(zone, (zones.get(zone) ?? 0) + 1)
+    const isShort = healthy.length < needs.minHealthy || zones.size < needs.minZones
+    return {
+      group,
+      total: members.length,
+      healthy: healthy.length,
+      zones: Object.fromEntries(zones),
+      isShort,
+    }
   })
 }
 

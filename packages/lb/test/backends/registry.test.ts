@@ -29,6 +29,8 @@ describe('adding', () => {
   it.each<[string, Record<string, unknown>]>([
     ['a weight of 0', { weight: 0 }],
     ['a negative weight', { weight: -1 }],
+    ['a weight that is next to nothing', { weight: 5e-324 }],
+    ['a weight beyond measure', { weight: 1e300 }],
     ['a weight that is no number', { weight: Number.NaN }],
     ['an infinite weight', { weight: Number.POSITIVE_INFINITY }],
     ['a weight as text', { weight: '2' }],
@@ -36,10 +38,17 @@ describe('adding', () => {
     ['a blank host', { host: '  ' }],
     ['no host', { host: undefined }],
     ['port 0', { port: 0 }],
+    ['a negative port', { port: -80 }],
+    ['a port that is no number', { port: Number.NaN }],
+    ['no port', { port: undefined }],
     ['a port beyond 65535', { port: 65_536 }],
     ['a port with a fraction', { port: 80.5 }],
     ['a port as text', { port: '80' }],
     ['no slots', { maxConnections: 0 }],
+    ['endless slots', { maxConnections: Number.POSITIVE_INFINITY }],
+    ['an empty zone', { zone: '' }],
+    ['an empty group', { group: ' ' }],
+    ['a capability that is no text', { capabilities: [5] }],
     ['an empty id', { id: '' }],
     ['capabilities that are no list', { capabilities: 'quantum' }],
     ['metadata that is a list', { metadata: [] }],
@@ -170,7 +179,7 @@ describe('removing', () => {
 })
 
 describe('what ends after its backend is gone', () => {
-  it('sets no timer, and is not missed in the counts of the others', () => {
+  it('sets no timer, is not missed in the counts of the others, and no event', async () => {
     let poolActive = -1
     const { lb, clock } = fleet(2, {
       breaker: { failureThreshold: 1 },
@@ -188,7 +197,9 @@ describe('what ends after its backend is gone', () => {
     })
     const gone = lb.pick()
     const stays = lb.pick({ exclude: [gone.backend] })
+    const events = lb.events()
     lb.remove(gone.backend.id)
+    expect(await events.next()).toMatchObject({ value: { type: 'backend-removed' } })
     lb.choose()
     expect(poolActive).toBe(1)
     gone.done('failed')
@@ -198,6 +209,8 @@ describe('what ends after its backend is gone', () => {
     lb.choose()
     expect(poolActive).toBe(0)
     expect(clock.pending).toBe(0)
+    await lb.close()
+    expect(await events.next()).toEqual({ done: true, value: undefined })
   })
 })
 
@@ -387,6 +400,14 @@ describe('replica groups', () => {
     for (let n = 0; n < 2; n++) lb.pick({ exclude: lb.backends.slice(0, 2) }).done('ok')
     lb.remove('b0')
     await lb.close()
+  })
+
+  it('have zones by any name', () => {
+    const names = ['__proto__', 'constructor', 'b']
+    const { lb } = fleet(3, { groups: { api: { minZones: 3 } } }, (i) => ({ group: 'api', zone: names[i]! }))
+    expect(lb.groups()[0]!.isShort).toBe(false)
+    expect(Object.entries(lb.groups()[0]!.zones)).toEqual(names.map((name) => [name, 1]))
+    expect(() => lb.remove('b0')).toThrow(code('REPLICAS_SHORT'))
   })
 
   it.each([

@@ -153,6 +153,22 @@ describe('a circuit breaker', () => {
     next.done()
   })
 
+  it('lets sticky sessions probe no more than anyone else', () => {
+    const { lb, clock } = fleet(2, { breaker, affinity: { by: 'session' } })
+    const home = lb.pick({ sessionId: 's' })
+    home.done('failed')
+    for (let index = 0; index < 2; index++) lb.pick({ sessionId: 's' }).done('failed')
+    clock.advance(1_000)
+    expect(home.backend.breakerState).toBe('half-open')
+    const others = { exclude: lb.backends.filter((backend) => backend !== home.backend) }
+    const probes = [lb.pick(others), lb.pick(others)]
+    const elsewhere = lb.pick({ sessionId: 's' })
+    expect(elsewhere.backend).not.toBe(home.backend)
+    expect(() => lb.pick(others)).toThrow(expect.objectContaining({ retryable: true }) as Error)
+    expect(home.backend.active).toBe(2)
+    for (const lease of [...probes, elsewhere]) lease.done()
+  })
+
   it('is respected in panic, so that a dead fleet is left alone', () => {
     const { lb } = fleet(1, { breaker, panicThreshold: 1 })
     for (let index = 0; index < 3; index++) lb.pick().done('failed')

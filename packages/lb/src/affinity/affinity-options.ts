@@ -5,7 +5,7 @@ import { checkEntries } from '../limits/rate-limit-options.ts'
 export interface AffinityOptions {
   /**
    * What a session is known by: `session` the request's `sessionId`, `header` one of its headers, `client-ip` its address (these are remembered here),
-   * `cookie` a signed cookie that leads to the backend (remembered by the client), `hash` the request's `key` (not remembered: the hash decides).
+   * `cookie` a signed cookie that leads to the backend (remembered by the client alone: a drain cannot wait for such sessions), `hash` the request's `key` (not remembered: the hash decides).
    */
   readonly by: 'session' | 'header' | 'client-ip' | 'cookie' | 'hash'
   /** A session without requests for this long is forgotten; a cookie lasts for this long from when it was given. @default 3_600_000 */

@@ -9,6 +9,8 @@ interface Session {
 
 /** Sessions and where they lead, in the order of their last request: so those that are over stand at the end, and forgetting them is cheap. */
 export class SessionTable {
+  /** Handed to every look, or the cache would make an object for each. */
+  private readonly lookOptions = {}
   private readonly sessions: LRUCache<string, Session>
   /** What was looked for last, and what was found: who binds it next need not look again. */
   private soughtKey: string | undefined = undefined
@@ -28,7 +30,7 @@ export class SessionTable {
   /** Where a session leads. It is no longer silent: whoever asks has a request of it. */
   find(text: string, now: number): Endpoint | undefined {
     const key = boundedKey(text)
-    const session = this.sessions.get(key)
+    const session = this.sessions.get(key, this.lookOptions)
     this.soughtKey = key
     this.found = session
     if (session === undefined) return undefined

@@ -15,6 +15,8 @@ export interface ClientEntry {
 
 /** Clients by address, IPv6 by /64, at most `limit` of them: who was silent longest is forgotten. */
 export class ClientTable {
+  /** Handed to every look, or the cache would make an object for each. */
+  private readonly lookOptions = {}
   private readonly clients: LRUCache<string, ClientEntry>
 
   constructor(limit: number) {
@@ -28,7 +30,7 @@ export class ClientTable {
   /** The entry of an address; it becomes the newest. */
   touch(address: string): ClientEntry {
     const key = clientKey(address)
-    const found = this.clients.get(key)
+    const found = this.clients.get(key, this.lookOptions)
     if (found !== undefined) return found
     const entry: ClientEntry = {
       key,

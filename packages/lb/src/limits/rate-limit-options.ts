@@ -10,7 +10,7 @@ export interface RateOptions {
 }
 
 export interface KeyRateOptions extends RateOptions {
-  /** What a request is counted by, such as its API key; one that gives `undefined` is not limited by this. */
+  /** What a request is counted by, such as its API key; one that gives `undefined` is not limited by this, and one for which it throws is refused with that. */
   readonly key: (request: LbRequest) => string | undefined
 }
 

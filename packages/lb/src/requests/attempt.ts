@@ -10,7 +10,8 @@ export interface Attempt {
   readonly number: number
   /** Started beside a slow one, not after a failed one. */
   readonly isHedge: boolean
-  /** Aborted by the attempt's timeout, the request's deadline, its own signal, a faster attempt, or the end of the balancer. Hand it on. */
+  /** Aborted by the attempt's timeout, the request's deadline, its own signal, a faster attempt, the end of the balancer, or another attempt after an answer that was
+   * a failure. Hand it on. */
   readonly signal: AbortSignal
   /** Until the deadline of the request. */
   readonly remainingMs: number

@@ -22,7 +22,7 @@ export interface LbRequest {
   readonly method?: string
   /** Whether doing it twice does no harm: only then it is retried after it may have been sent, and hedged. @default by `method`, otherwise false */
   readonly idempotent?: boolean
-  /** Longest that all of it may take, from now. @default the balancer's `requestTimeoutMs` */
+  /** Longest that all of it may take, from now; a lease of `pick` comes back by itself then. @default the balancer's `requestTimeoutMs`; none for `pick` */
   readonly timeoutMs?: number
   /** Aborts the request; `route` rejects with its reason. */
   readonly signal?: AbortSignal

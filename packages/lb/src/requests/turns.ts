@@ -34,12 +34,7 @@ export class Turns {
     const { queue, hasRoom, monotonic } = this.world
     this.isRunning = true
     try {
-      while (this.open > 0 && queue.size > 0 && hasRoom()) {
-        const { open } = this
-        if (this.serveOne(monotonic())) this.open--
-        // Unless more became free meanwhile.
-        else if (this.open === open) break
-      }
+      while (this.open > 0 && queue.size > 0 && hasRoom() && this.serveOne(monotonic())) this.open--
     } finally {
       this.isRunning = false
       this.open = 0

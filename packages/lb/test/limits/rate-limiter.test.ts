@@ -86,6 +86,17 @@ describe('rate limits', () => {
     expect(passed['secret-a']).toBe(4)
   })
 
+  it('that ask for a key and get an error refuse with that, and hold no slot', async () => {
+    const oops = new Error('no such header')
+    const key = (): never => {
+      throw oops
+    }
+    const { lb } = fleet(1, { rateLimit: { perKey: { key, requestsPerSecond: 1 } } })
+    await expect(lb.route({}, () => 1)).rejects.toBe(oops)
+    expect(() => lb.pick()).toThrow(oops)
+    expect(lb.getLoadDistribution().active).toBe(0)
+  })
+
   it('use nothing up at the others when one of them refuses', () => {
     const rate = { requestsPerSecond: 1, burst: 2 }
     const limiter = new RateLimiter(

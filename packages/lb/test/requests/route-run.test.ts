@@ -292,6 +292,28 @@ describe('an answer that is a failure', () => {
   })
 })
 
+describe('two attempts', () => {
+  it('of which one answered with a failure and the other failed after it, end with that error', async () => {
+    const { lb, clock } = fleet(2, { hedge: { initialMs: 50 } })
+    const attempts: Attempt[] = []
+    const routed = watch(
+      lb.route({ method: 'GET' }, async (attempt) => {
+        attempts.push(attempt)
+        await new Promise<void>((resolve) => clock.setTimer(resolve, attempt.isHedge ? 500 : 100))
+        if (attempt.isHedge) throw new Error('reset')
+        return { status: 503 }
+      }),
+    )
+    await clock.pass(1_000)
+    await expect(routed).rejects.toMatchObject({
+      code: 'ERR_AETHER_ROUTE_FAILED',
+      cause: { message: 'reset' },
+      detail: { failures: [{ error: 'its answer was judged a failure' }, { error: 'reset' }] },
+    })
+    expect(attempts[0]!.signal.aborted).toBe(true)
+  })
+})
+
 describe('a retry', () => {
   it('waits for a slot elsewhere as others do', async () => {
     const { lb, clock } = fleet(2, {}, () => ({ maxConnections: 1 }))

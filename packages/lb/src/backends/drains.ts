@@ -51,7 +51,8 @@ export class Drains {
     while (this.isBusy(endpoint)) {
       const leftMs = endsAt - clock.monotonic()
       if (leftMs <= 0) break
-      await this.sleep(Math.min(pollMs, leftMs), options.signal)
+      // Less than a millisecond may be too little for a clock to go on by, and then the wait would never end.
+      await this.sleep(Math.max(1, Math.min(pollMs, leftMs)), options.signal)
       sweep()
     }
     return { active: endpoint.active, sessions: endpoint.sessions }

@@ -11,6 +11,7 @@ export class ManualClock implements Clock {
   time: number
   private entries: Entry[] = []
   private order = 0
+  private firedNow = 0
 
   constructor(start = 1_000_000) {
     this.time = start
@@ -61,7 +62,10 @@ export class ManualClock implements Clock {
     const next = this.entries[0]
     if (next === undefined || next.at > end) return false
     this.entries.shift()
-    if (next.at > this.time) this.time = next.at
+    if (next.at > this.time) {
+      this.time = next.at
+      this.firedNow = 0
+    } else if (++this.firedNow > 100_000) throw new Error(`time stands still at ${this.time} ms`)
     next.callback()
     return true
   }

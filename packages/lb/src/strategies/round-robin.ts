@@ -8,12 +8,13 @@ export class RoundRobin implements Strategy {
   private next = 0
 
   update(view: StrategyView): void {
-    // Goes on behind whoever was last, if it is still there.
-    const last = this.backends[this.next === 0 ? this.backends.length - 1 : this.next - 1]
+    const before = this.backends
+    const last = before[this.next === 0 ? before.length - 1 : this.next - 1]
     this.backends = view.eligible
-    const index = last === undefined ? -1 : view.eligible.indexOf(last)
-    this.next =
-      index >= 0 ? (index + 1) % view.eligible.length : this.next % Math.max(1, view.eligible.length)
+    const lastIndex = last === undefined ? -1 : view.eligible.indexOf(last)
+    // On behind whoever was last; if that one has left, with whoever was to be next.
+    const start = lastIndex >= 0 ? lastIndex + 1 : this.followerIn(before)
+    this.next = start < view.eligible.length ? start : 0
   }
 
   pick(picking: Picking): Backend | undefined {
@@ -24,5 +25,14 @@ export class RoundRobin implements Strategy {
       if (picking.accepts(backend)) return backend
     }
     return undefined
+  }
+
+  private followerIn(before: readonly Backend[]): number {
+    const indices = new Map(this.backends.map((backend, index) => [backend, index]))
+    for (let step = 0; step < before.length; step++) {
+      const index = indices.get(before[(this.next + step) % before.length] as Backend)
+      if (index !== undefined) return index
+    }
+    return 0
   }
 }

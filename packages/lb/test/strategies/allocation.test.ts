@@ -1,33 +1,87 @@
 import { memoryUsage } from 'node:process'
 import { describe, expect, it } from 'vitest'
-import { createBalancer } from '../../src/index.ts'
+import {
+  type Algorithm,
+  algorithmNames,
+  type BalancerOptions,
+  type Clock,
+  createBalancer,
+  type LbRequest,
+} from '../../src/index.ts'
 
-const picks = 100_000
+const picks = 10_000
+/** One boxed fraction would be 16. */
+const fewBytes = 4
 
 /** Median growth of the heap by one pick, in bytes, over rounds in which nothing else happens. */
 function bytesPerPick(run: (count: number) => unknown): number {
-  for (let round = 0; round < 5; round++) run(picks)
-  const growths = Array.from({ length: 9 }, () => {
+  for (let round = 0; round < 30; round++) run(picks)
+  const growths = Array.from({ length: 21 }, () => {
     const before = memoryUsage().heapUsed
     run(picks)
     return (memoryUsage().heapUsed - before) / picks
   })
-  return growths.sort((a, b) => a - b)[4] as number
+  return growths.sort((a, b) => a - b)[10] as number
 }
 
+/** A clock whose readings are small whole numbers, so that no reading is an object: what is left is the balancer's own. */
+function wholeClock(): Clock {
+  let time = 0
+  return { now: () => 0, monotonic: () => (time = (time + 1) | 0), setTimer: () => ({ cancel() {} }) }
+}
+
+/** A hundred backends that differ in weight, have requests under way, and of which latencies are known; the breakers of some are open. */
+function pickerOf(options: BalancerOptions, failing: readonly string[] = []): (count: number) => void {
+  const lb = createBalancer(options)
+  for (let index = 0; index < 100; index++)
+    lb.add({
+      id: `b${index}`,
+      host: '10.0.0.1',
+      port: 1,
+      weight: 1 + (index % 3),
+      zone: index < 50 ? 'a' : 'b',
+    })
+  const held = Array.from({ length: 400 }, (_, index) => lb.pick({ key: `held-${index}` }))
+  held.slice(200).forEach((lease, index) => lease.done('ok', 1.5 + index / 7))
+  for (const id of failing) {
+    const exclude = lb.backends.filter((backend) => backend.id !== id)
+    for (let failure = 0; failure < 5; failure++) lb.pick({ exclude }).done('failed')
+  }
+  const requests: readonly LbRequest[] = Array.from({ length: 256 }, (_, index) => ({
+    key: `key-${index}`,
+    clientIp: `10.0.0.${index}`,
+    workload: index % 2 === 0 ? 'hybrid' : 'classical_compute',
+  }))
+  return (count) => {
+    for (let step = 0; step < count; step++)
+      if (lb.choose(requests[step & 255]) === undefined) throw new Error('nobody')
+  }
+}
+
+const bounded = (['ip-hash', 'ring-hash', 'maglev', 'rendezvous'] as const).map(
+  (name): readonly [string, Algorithm] => [`${name}, bounded`, { name, boundedLoad: 1.25 }],
+)
+const algorithms: readonly (readonly [string, Algorithm])[] = [
+  ...algorithmNames.map((name) => [name, name] as const),
+  ...bounded,
+]
+
 describe('a pick', () => {
-  it.each(['p2c', 'round-robin', 'weighted-round-robin', 'maglev', 'ring-hash', 'random'] as const)(
-    'of %s allocates nothing',
+  it.each(algorithms)('of %s allocates nothing, and as little when it is remembered', (_, algorithm) => {
+    for (const explain of [0, 16])
+      expect(bytesPerPick(pickerOf({ algorithm, explain, clock: wholeClock() }))).toBeLessThan(fewBytes)
+  })
+
+  it('among zones that share the traffic allocates nothing', () => {
+    const failing = Array.from({ length: 30 }, (_, index) => `b${index}`)
+    const run = pickerOf({ zone: 'a', explain: 0, clock: wholeClock() }, failing)
+    expect(bytesPerPick(run)).toBeLessThan(fewBytes)
+  })
+
+  it.each(['peak-ewma', 'least-latency', 'quantum-aware'] as const)(
+    'of %s reads the clock of the system once, which is one object of the runtime',
     (algorithm) => {
-      const lb = createBalancer({ algorithm, explain: 0 })
-      for (let index = 0; index < 100; index++) lb.add({ host: '10.0.0.1', port: 1 + index })
-      const requests = Array.from({ length: 256 }, (_, index) => ({ key: `key-${index}` }))
-      const run = (count: number): void => {
-        for (let step = 0; step < count; step++)
-          if (lb.choose(requests[step & 255]) === undefined) throw new Error('nobody')
-      }
-      // One boxed fraction would be 16.
-      expect(bytesPerPick(run)).toBeLessThan(4)
+      expect(bytesPerPick(pickerOf({ algorithm }))).toBeLessThan(16 + fewBytes)
     },
   )
 

@@ -18,6 +18,17 @@ describe('round robin', () => {
     lb.add({ id: 'b4', host: 'h', port: 1 })
     expect(Array.from({ length: 4 }, () => lb.choose()!.id)).toEqual(['b3', 'b4', 'b1', 'b2'])
   })
+
+  it('goes on with whoever was next when the last one itself goes', () => {
+    const { lb } = fleet(4, { algorithm: 'round-robin' })
+    lb.choose()
+    expect(lb.choose()!.id).toBe('b1')
+    lb.remove('b1')
+    expect(Array.from({ length: 3 }, () => lb.choose()!.id)).toEqual(['b2', 'b3', 'b0'])
+    lb.remove('b0')
+    lb.remove('b2')
+    expect(lb.choose()!.id).toBe('b3')
+  })
 })
 
 describe('least connections', () => {

@@ -134,6 +134,7 @@ describe('autoscaling', () => {
     expect(machines.calls).toEqual([2, 4, 6])
     for (const lease of again.splice(0, 12)) lease.done()
     await clock.pass(5_000)
+    expect(machines.calls).toEqual([2, 4, 6])
     for (const lease of again) lease.done()
     await clock.pass(6_000)
     // Ten seconds with fewer: but at first it still took four.
@@ -199,6 +200,11 @@ describe('autoscaling', () => {
     finish()
     await clock.pass(100_000)
     expect(calls).toEqual([1, 1])
+    // What comes of it afterwards is nobody's business any more.
+    const told: string[] = []
+    await lb.close()
+    for await (const event of events) told.push(event.type)
+    expect(told).toEqual(['scaled'])
   })
 
   it.each([

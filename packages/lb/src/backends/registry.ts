@@ -1,5 +1,5 @@
 import type { Affinity } from '../affinity/affinity.ts'
-import { closedError, duplicateError, LbError } from '../errors.ts'
+import { closedError, duplicateError, invalidOption, LbError } from '../errors.ts'
 import { CheckGate } from '../health/check-gate.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
 import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
@@ -87,7 +87,7 @@ export class Registry {
     if (this.isClosed) throw closedError()
     const { hashKey, decayMs, breaker, healthCheck, clock, slowStart } = this.options
     const random = this.options.random ?? Math.random
-    const endpoint = new Endpoint(checkBackend(options), hashKey, decayMs)
+    const endpoint = new Endpoint(this.checkGroup(checkBackend(options)), hashKey, decayMs)
     if (this.byId.has(endpoint.id)) throw duplicateError('backend', endpoint.id)
     endpoint.breaker = new CircuitBreaker(breaker, clock, (to) => {
       // What still ends there after its removal changes nothing for anyone.
@@ -101,7 +101,8 @@ export class Registry {
     this.setList([...this.list, endpoint])
     this.parts.affinity?.add(endpoint)
     if (healthCheck !== undefined) {
-      const onHealth = (_: Endpoint, before: Health): void => this.onHealth(endpoint, before)
+      const onHealth = (before: Health, error: string | undefined): void =>
+        this.onHealth(endpoint, before, error)
       const checker = new HealthChecker(endpoint, healthCheck, { clock, random, gate: this.gate, onHealth })
       this.checkers.set(endpoint, checker)
       endpoint.isChecked = this.isStarted
@@ -113,7 +114,7 @@ export class Registry {
 
   update(id: string, change: BackendChange): Endpoint {
     const endpoint = this.get(id)
-    Object.assign(endpoint, checkUpdate(change))
+    Object.assign(endpoint, this.checkGroup(checkUpdate(change)))
     this.parts.selector.invalidate()
     this.parts.onChange()
     this.parts.events.emit({ type: 'backend-updated', backendId: id })
@@ -198,10 +199,18 @@ export class Registry {
     if (this.options.slowStart !== undefined) endpoint.warmingSince = this.options.clock.monotonic()
   }
 
-  private onHealth(endpoint: Endpoint, from: Health): void {
+  /** A name that is not among them would be a group that nobody guards. */
+  private checkGroup<T extends { readonly group?: string | undefined }>(fields: T): T {
+    const { groups } = this.options
+    if (fields.group === undefined || groups.size === 0 || groups.has(fields.group)) return fields
+    throw invalidOption(`there is no group "${fields.group}": there are ${[...groups.keys()].join(', ')}`)
+  }
+
+  private onHealth(endpoint: Endpoint, from: Health, error: string | undefined): void {
     if (from === 'unhealthy') this.warm(endpoint)
     const to = endpoint.health
-    this.parts.events.emit({ type: 'health', backendId: endpoint.id, from, to })
+    const why = error === undefined ? {} : { error }
+    this.parts.events.emit({ type: 'health', backendId: endpoint.id, from, to, ...why })
     this.changed()
   }
 

@@ -93,7 +93,7 @@ export interface HealthWorld {
   readonly clock: Clock
   readonly random: Random
   readonly gate: CheckGate
-  readonly onHealth: (endpoint: Endpoint, before: Health) => void
+  readonly onHealth: (before: Health, error: string | undefined) => void
 }
 
 /** Looks after one backend. A check that throws, hangs or answers nonsense is a failed check, never more. */
@@ -216,7 +216,7 @@ export class HealthChecker {
       // One that was down has to prove itself; of one that is new, or not quite well, the latest news counts.
       if (before !== 'unhealthy' || this.successes >= options.healthyThreshold) endpoint.health = found
     }
-    if (endpoint.health !== before) this.world.onHealth(endpoint, before)
+    if (endpoint.health !== before) this.world.onHealth(before, this.error)
   }
 }
 

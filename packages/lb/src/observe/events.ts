@@ -11,7 +11,14 @@ export type LbEvent =
       readonly active: number
       readonly sessions: number
     }
-  | { readonly type: 'health'; readonly backendId: string; readonly from: Health; readonly to: Health }
+  | {
+      readonly type: 'health'
+      readonly backendId: string
+      readonly from: Health
+      readonly to: Health
+      /** Why the check failed. */
+      readonly error?: string
+    }
   | { readonly type: 'breaker'; readonly backendId: string; readonly to: BreakerState }
   | { readonly type: 'ejected'; readonly backendId: string; readonly reason: string }
   | { readonly type: 'returned'; readonly backendId: string }

@@ -402,6 +402,14 @@ describe('replica groups', () => {
     await lb.close()
   })
 
+  it('are those that there are: one by another name would be guarded by nobody', () => {
+    const { lb } = fleet(1, { groups })
+    expect(() => lb.add({ host: 'h', port: 1, group: 'apii' })).toThrow(code('OPTIONS_INVALID'))
+    expect(() => lb.update('b0', { group: 'apii' })).toThrow('there is no group "apii": there are api')
+    expect(lb.update('b0', { group: 'api' }).group).toBe('api')
+    expect(fleet(0).lb.add({ host: 'h', port: 1, group: 'any' }).group).toBe('any')
+  })
+
   it('have zones by any name', () => {
     const names = ['__proto__', 'constructor', 'b']
     const { lb } = fleet(3, { groups: { api: { minZones: 3 } } }, (i) => ({ group: 'api', zone: names[i]! }))

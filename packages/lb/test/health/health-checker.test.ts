@@ -240,12 +240,14 @@ describe('health checks', () => {
       backendId: 'b0',
       from: 'unknown',
       to: 'degraded',
+      error: 'the check says unhealthy',
     })
     expect((await events.next()).value).toEqual({
       type: 'health',
       backendId: 'b0',
       from: 'degraded',
       to: 'unhealthy',
+      error: 'the check says unhealthy',
     })
     await lb.close()
     expect(await events.next()).toEqual({ done: true, value: undefined })

@@ -65,7 +65,11 @@ describe('the logger', () => {
     isUp = true
     await clock.pass(10_000)
     expect(take().filter(([, message]) => message === 'health')).toEqual([
-      ['warn', 'health', { backendId: 'a', from: 'healthy', to: 'unhealthy' }],
+      [
+        'warn',
+        'health',
+        { backendId: 'a', from: 'healthy', to: 'unhealthy', error: 'the check says unhealthy' },
+      ],
       ['info', 'health', { backendId: 'a', from: 'unhealthy', to: 'healthy' }],
     ])
     take()

@@ -66,7 +66,7 @@ describe('local processes', () => {
     const { lb, scaler } = processes('serves', { logger, restartMs: 50, name: 'worker' })
     await scaler.scale(2)
     const [first, second] = scaler.pids
-    expect(lb.backends.map((backend) => backend.id)).toEqual(['worker-1', 'worker-2'])
+    expect(lb.backends.map((backend) => backend.id).toSorted()).toEqual(['worker-1', 'worker-2'])
     kill(first!, 'SIGKILL')
     await vi.waitFor(() => expect(lb.backends.map((backend) => backend.id)).toEqual(['worker-2']), patience)
     // It is still one of those that there should be: nobody starts a third.

@@ -5,9 +5,9 @@ import {
   type Receipt,
   type StatusEvent,
   type TaskMessage,
-  type TransportHost,
 } from '@aether/core'
 import { writeAsk, writeRevoke } from './call-frames.ts'
+import { Dispatcher, type DispatcherHost } from './dispatcher.ts'
 import {
   cancelledEnd,
   completionOf,
@@ -21,20 +21,11 @@ import {
   workersNone,
 } from './ends.ts'
 import { Hold, type HoldOwner, OpenTask } from './open-task.ts'
-import type { Outbox } from './outbox.ts'
-import type { Peer, Seat } from './peer.ts'
+import type { Peer } from './peer.ts'
 import type { UnionRoster } from './roster.ts'
-import type { PubSubSettings } from './settings.ts'
-import { writeTask } from './task-frame.ts'
 import { TickWheel } from './tick-wheel.ts'
-import { WaitingLanes } from './waiting-lanes.ts'
 
-export interface CallerHost {
-  readonly settings: PubSubSettings
-  readonly outbox: Outbox
-  readonly host: TransportHost
-  /** Whether there is a connection: what waits is not handed out without one. */
-  readonly isReady: () => boolean
+export interface CallerHost extends DispatcherHost {
   /** Tells those who listen. */
   readonly announce: (event: CompleteEvent) => void
   /** Resolves when everything that was said to the union before has been heard. */
@@ -51,18 +42,13 @@ export class Caller implements HoldOwner {
   /** Those that have ended for their callers, and not for all who observe. */
   readonly #observed = new Set<OpenTask>()
   readonly #wheel: TickWheel<OpenTask>
-  readonly #waiting: WaitingLanes
-  #mustPump = false
+  readonly #dispatcher: Dispatcher
   #isClosed = false
 
   constructor(host: CallerHost) {
     this.#host = host
     this.#wheel = new TickWheel(host.settings.clock, (open) => this.#end(open, deadlineEnd()))
-    this.#waiting = new WaitingLanes({
-      clock: host.settings.clock,
-      isReady: host.isReady,
-      transmit: (hold, seat) => this.#transmit(hold, seat),
-    })
+    this.#dispatcher = new Dispatcher(host, (open, error) => this.#drop(open, error))
   }
 
   /** Resolves when a worker has it, or when it waits here for one. */
@@ -115,9 +101,9 @@ export class Caller implements HoldOwner {
     const hold = peer.calls.get(call)
     if (hold === undefined) return
     const { seat } = hold
-    this.#takeBack(hold)
-    if (isFull && seat !== undefined) this.#waiting.pause(seat)
-    this.#dispatch(hold, true)
+    this.#dispatcher.takeBack(hold)
+    if (isFull && seat !== undefined) this.#dispatcher.pause(seat)
+    this.#dispatcher.dispatch(hold, true)
   }
 
   released(
@@ -133,13 +119,13 @@ export class Caller implements HoldOwner {
       const end = exhaustedEnd(hold.failures, given.error)
       return this.#settle(hold, completionOf(hold, end, this.#host.host), true)
     }
-    this.#takeBack(hold)
+    this.#dispatcher.takeBack(hold)
     hold.attempt += 1
-    if (given.delayMs === 0) return this.#dispatch(hold, true)
+    if (given.delayMs === 0) return this.#dispatcher.dispatch(hold, true)
     hold.timer = this.#host.settings.clock.setTimer(() => {
       hold.timer = undefined
-      this.#dispatch(hold, false)
-      this.pump()
+      this.#dispatcher.dispatch(hold, false)
+      this.#dispatcher.pump()
     }, given.delayMs)
   }
 
@@ -160,7 +146,7 @@ export class Caller implements HoldOwner {
       this.#revoke(hold, { code: 'ERR_AETHER_LEASE_LOST', message: why, retryable: false })
       this.#lose(hold, why)
     }
-    this.pump()
+    this.#dispatcher.pump()
   }
 
   /** Asks a worker what became of everything it has: something that was said may be lost. */
@@ -175,8 +161,8 @@ export class Caller implements HoldOwner {
     const { seat } = hold
     if (receivers === 0 && seat !== undefined) {
       seat.peer.isAway = true
-      this.#takeBack(hold)
-      this.#dispatch(hold, true)
+      this.#dispatcher.takeBack(hold)
+      this.#dispatcher.dispatch(hold, true)
       return
     }
     hold.status = 'out'
@@ -186,22 +172,21 @@ export class Caller implements HoldOwner {
   stranded(hold: Hold, error: AetherError): void {
     // Nobody knows whether it arrived: its worker is asked once there is a connection.
     if (this.#isClosed || error.code === 'ERR_AETHER_TRANSPORT_LOST') return
-    this.#takeBack(hold)
+    this.#dispatcher.takeBack(hold)
     const { open, isNamed } = hold
     if (isNamed && !open.isAccepted) this.#drop(open, error)
-    else if (error.retryable) this.#enqueue(hold, true)
+    else if (error.retryable) this.#dispatcher.enqueue(hold, true)
     else this.#settle(hold, completionOf(hold, refusedEnd(error), this.#host.host), true)
   }
 
   /** Hands out what waits, where there is room. */
   pump(): void {
-    this.#mustPump = false
-    this.#waiting.pump()
+    this.#dispatcher.pump()
   }
 
   /** Once, at the end of this turn's work, if something made room. */
   pumpIfNeeded(): void {
-    if (this.#mustPump) this.pump()
+    this.#dispatcher.pumpIfNeeded()
   }
 
   close(error: AetherError): void {
@@ -213,7 +198,7 @@ export class Caller implements HoldOwner {
     }
     this.#open.clear()
     this.#observed.clear()
-    this.#waiting.close()
+    this.#dispatcher.close()
   }
 
   // The way of a task
@@ -252,7 +237,7 @@ export class Caller implements HoldOwner {
     open.named.timer = clock.setTimer(() => {
       open.named.timer = undefined
       this.#offer(open)
-      this.pump()
+      this.#dispatcher.pump()
     }, delayMs)
   }
 
@@ -262,73 +247,9 @@ export class Caller implements HoldOwner {
       if (lane === open.named.lane || lane.seats.length === 0) continue
       const hold = new Hold(this, open, lane, false)
       ;(open.observers ??= []).push(hold)
-      this.#dispatch(hold, false)
+      this.#dispatcher.dispatch(hold, false)
     }
-    this.#dispatch(open.named, false)
-  }
-
-  /** To a worker with room, or into the queue. */
-  #dispatch(hold: Hold, isFirst: boolean): void {
-    if (hold.status === 'ended') return
-    const { lane, open } = hold
-    hold.status = 'waiting'
-    open.page.union.freshen(open.page)
-    // Nobody overtakes those who wait already.
-    const seat = lane.waiting === 0 || isFirst ? lane.pick() : undefined
-    if (seat !== undefined && this.#host.isReady()) return this.#transmit(hold, seat)
-    const mustWait = hold.isNamed && !open.isAccepted
-    if (mustWait && !open.task.waitForWorkers && !lane.isStaffed) return this.#drop(open, workersNone(open))
-    const { maxQueued } = this.#host.settings
-    if (lane.waiting >= maxQueued && !isFirst && (mustWait || !hold.isNamed)) return this.#shed(hold)
-    this.#enqueue(hold, isFirst)
-  }
-
-  #enqueue(hold: Hold, isFirst: boolean): void {
-    this.#waiting.add(hold, isFirst)
-    if (hold.isNamed) hold.open.accept()
-  }
-
-  /** The queue is full: the caller is refused; an observer goes without, and its owner is told in the log. */
-  #shed(hold: Hold): void {
-    const { open, lane } = hold
-    const error = queueFull(`wait for ${lane.workgroup} at ${open.page.key}`, this.#host.settings.maxQueued)
-    if (hold.isNamed) return this.#drop(open, error)
-    hold.status = 'ended'
-    this.#host.host.logger.warn('an observing workgroup misses a task: its queue is full', {
-      workgroup: lane.workgroup,
-      tid: open.task.tid,
-    })
-  }
-
-  #transmit(hold: Hold, seat: Seat): void {
-    const { peer } = seat
-    const { task, page } = hold.open
-    peer.lastCall += 1
-    hold.call = peer.lastCall
-    hold.seat = seat
-    hold.status = 'sending'
-    seat.take()
-    peer.calls.set(hold.call, hold)
-    const batch = this.#host.outbox.call(peer.channel, task.body.length)
-    writeTask(
-      batch.writer,
-      task,
-      page.key,
-      { call: hold.call, consumer: seat.consumer, attempt: hold.attempt },
-      this.#host.settings.clock.now(),
-    )
-    batch.board(hold, hold.call)
-  }
-
-  /** It is not with a worker any more. */
-  #takeBack(hold: Hold): void {
-    const { seat } = hold
-    if (seat === undefined) return
-    seat.peer.calls.delete(hold.call)
-    seat.giveBack()
-    hold.seat = undefined
-    hold.call = 0
-    this.#mustPump = true
+    this.#dispatcher.dispatch(open.named, false)
   }
 
   // Ends
@@ -374,7 +295,7 @@ export class Caller implements HoldOwner {
 
   #leave(hold: Hold): void {
     if (hold.status === 'ended') return
-    this.#takeBack(hold)
+    this.#dispatcher.takeBack(hold)
     if (hold.isQueued && hold.status === 'waiting') hold.lane.forget()
     hold.status = 'ended'
     hold.timer?.cancel()

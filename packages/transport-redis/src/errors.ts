@@ -168,9 +168,13 @@ function withoutArguments(thrown: unknown): unknown {
 /** The error code of a reply, also of one that a script passed on: before Redis 7 it stands behind the script's name. */
 function firstWord(thrown: unknown): string {
   const message = messageOf(thrown)
+  // The driver follows a slot only so often; nothing ran meanwhile.
+  if (movedOn.test(message)) return 'TRYAGAIN'
   const inner = /@user_script: ?\d+: -?([A-Z]+) /.exec(message)
   return inner?.[1] ?? message.slice(0, message.indexOf(' ') === -1 ? undefined : message.indexOf(' '))
 }
+
+const movedOn = /^Too many Cluster redirections\. Last error: ReplyError: (MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /
 
 /** What the driver says of a command that got no answer; all but the first two come from clients of the application alone. */
 const unanswered =

@@ -11,8 +11,6 @@ export class Call {
   readonly script: Script | undefined
   /** When it gives up being repeated; 0 before it first was. */
   until = 0
-  /** How often it was sent on to another node. */
-  reroutes = 0
   readonly #resolve: (reply: Reply) => void
   readonly #reject: (error: unknown) => void
   readonly #signal: AbortSignal | undefined

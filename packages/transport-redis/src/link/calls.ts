@@ -13,9 +13,6 @@ const asBytes = { replyEncoding: null } as const
 /** How long a call waits that Redis refused for something that passes. */
 const RETRY_MS = 50
 
-/** How often a call follows its slot to another node in one go; a Cluster that is being moved about may send it to and fro. */
-const MOST_REROUTES = 16
-
 export interface CallsOptions {
   readonly maxPending: number
   readonly connectTimeoutMs: number
@@ -116,12 +113,7 @@ export class Calls {
     )
   }
 
-  #send(
-    session: Session,
-    call: Call,
-    command: Command,
-    way: (command: Command) => void = (sent) => session.send(sent),
-  ): void {
+  #send(session: Session, call: Call, command: Command): void {
     command.promise.then(
       (reply: Reply) => {
         this.#pending.delete(call)
@@ -129,23 +121,18 @@ export class Calls {
       },
       (error: Error) => {
         // Otherwise its session ended, and the call with it.
-        if (this.#pending.has(call)) this.#refused(session, call, command, error, wasSent)
+        if (this.#pending.has(call)) this.#refused(session, call, error, wasSent)
       },
     )
-    way(command)
+    session.send(command)
     // The driver refuses at once what it cannot write, so that it surely did not run.
     const wasSent = !command.isSettled
   }
 
-  #refused(session: Session, call: Call, command: Command, error: Error, wasSent: boolean): void {
+  #refused(session: Session, call: Call, error: Error, wasSent: boolean): void {
     const { script } = call
     if (script !== undefined && error.message.startsWith('NOSCRIPT'))
       return this.#send(session, call, new Command('eval', [script.lua, ...call.args.slice(1)], asBytes))
-    const way = session.reroute(error)
-    if (way !== undefined && call.reroutes < MOST_REROUTES) {
-      call.reroutes += 1
-      return this.#send(session, call, new Command(command.name, command.args, asBytes), way)
-    }
     this.#pending.delete(call)
     const mayPass = !wasSent || passes(error)
     if (mayPass && !call.isSettled) {

@@ -29,17 +29,17 @@ export class ClientSession implements Session {
     const node = isCluster(this.#client) ? this.#client.nodes('master')[0] : this.#client
     if (node === undefined) throw new Error('The injected Cluster knows no node.')
     // Where it asks Sentinels, it asks each once: trying again is the link's.
-    this.#listening = new Connection({ ...node.options, sentinelRetryStrategy: () => null })
+    this.#listening = new Connection({
+      ...node.options,
+      sentinelRetryStrategy: () => null,
+      failoverDetector: false,
+    })
     await this.#listening.open()
   }
 
   send(command: Command): void {
     if (this.#pipe === undefined) this.#client.sendCommand(command)
     else this.#pipe.send(command)
-  }
-
-  reroute(): undefined {
-    return undefined
   }
 
   onLost(handler: (error: Error) => void): void {
@@ -57,8 +57,6 @@ export class ClientSession implements Session {
     if (redis === this.listener) endSilent(redis)
     else this.#lose(new Error('The injected client gave no sign of life.'))
   }
-
-  tend(): void {}
 
   async destroy(): Promise<void> {
     this.#isOver = true

@@ -1,40 +1,45 @@
-import type { Command, Redis } from 'ioredis'
+import { Cluster, type Command, type Redis } from 'ioredis'
 import { asError } from '../errors.ts'
 import type { Address, ClusterTarget } from '../target.ts'
-import { backoffMs, pause } from './backoff.ts'
-import { Connection } from './connection.ts'
+import { backoffMs } from './backoff.ts'
+import { Connection, disconnected, onceOnly } from './connection.ts'
+import { accessOptions, driverOptions } from './driver-options.ts'
+import { foundAt, isUnknown } from './found-at.ts'
 import { Pipe } from './pipe.ts'
-import { driverOptions } from './server-session.ts'
 import { endSilent, type Session } from './session.ts'
 
-const repairBackoff = { initialMs: 50, maxMs: 1_000 }
+/** How long after something was found missing the nodes are asked where it is; each asking is a connection of its own. */
+const seekBackoff = { initialMs: 50, maxMs: 1_000 }
 
-/** A master: its connection, and whether that is open. */
-interface Node {
-  readonly connection: Connection
-  readonly pipe: Pipe
-  readonly opening: Promise<void>
-  isReady: boolean
-}
+/** When nothing was missing for so long, the first asking comes soon again. */
+const QUIET_MS = 5_000
 
-/** A connection to each master of a Cluster, and one that listens to any of them. A master that is lost is looked for; the session ends when all are. */
+/**
+ * A Cluster of the driver's, which knows where slots are and follows them, and a connection of our own that listens: the driver's would take up its
+ * subscriptions elsewhere without a word. What may have been done is never repeated here, and what surely was not is refused at once, for the link to repeat.
+ * The session ends when all masters are lost, or the one that listens.
+ */
 export class ClusterSession implements Session {
-  name: string
+  readonly name: string
   readonly #target: ClusterTarget
   readonly #attemptTimeoutMs: number
+  /** A frozen node keeps nobody from those that answer: to find one, to ask it for the slots, and to reach their masters may take a third each. */
+  readonly #stepTimeoutMs: number
   readonly #random: () => number
-  readonly #stop = new AbortController()
-  readonly #nodes = new Map<string, Node>()
-  readonly #leaving = new Set<Promise<void>>()
-  /** Which node has which slot. */
-  #slots: (string | undefined)[] = []
+  readonly #nodes = new Set<Redis>()
+  readonly #pipes = new WeakMap<Redis, Pipe>()
   #listening: Connection | undefined
-  #repairing: Promise<void> | undefined
+  #cluster: Cluster | undefined
+  #seeking: ReturnType<typeof setTimeout> | undefined
+  #seeks = 0
+  #soughtAt = 0
+  #isOver = false
   #onLost: ((error: Error) => void) | undefined
 
   constructor(target: ClusterTarget, attemptTimeoutMs: number, random: () => number) {
     this.#target = target
     this.#attemptTimeoutMs = attemptTimeoutMs
+    this.#stepTimeoutMs = attemptTimeoutMs / 3
     this.#random = random
     this.name = target.nodes.map(keyOf).join(', ')
   }
@@ -45,191 +50,158 @@ export class ClusterSession implements Session {
   }
 
   async open(): Promise<void> {
-    await this.#learnFromAny()
-    await Promise.allSettled(this.#masters().map((key) => this.#node(key).opening))
-    const home = this.#home()
-    if (home === undefined) throw new Error('No node of the Cluster answers.')
-    const [key] = home
-    this.#listening = new Connection(this.#driverOptions(key))
-    if (this.#stop.signal.aborted) await this.#listening.destroy()
-    await this.#listening.open()
-    if (this.#isIncomplete()) this.#repair()
+    const address = await this.#reachAny()
+    if (this.#isOver) return
+    const cluster = new Cluster([address], this.#clusterOptions(address))
+    this.#cluster = cluster
+    let reason: Error | undefined
+    cluster.on('error', (error: Error & { readonly lastNodeError?: Error }) => {
+      reason = error.lastNodeError ?? error
+    })
+    cluster.on('+node', this.#onNode)
+    await cluster.connect().catch((error: unknown) => {
+      throw reason ?? error
+    })
+    await Promise.allSettled(cluster.nodes('master').map((node) => node.connect()))
+    if (cluster.nodes('master').length === 0) throw new Error('no node of the Cluster has slots')
+    if (this.#home() === undefined) throw new Error('no master of the Cluster answers')
+    cluster.on('-node', this.#onNodeLost)
   }
 
   send(command: Command): void {
     const slot = command.getSlot() as number | null
-    const key = slot === null ? this.#home()?.[0] : this.#slots[slot]
-    this.#sendTo(key, command)
-  }
-
-  reroute(error: Error): ((command: Command) => void) | undefined {
-    const match = /^(MOVED|ASK) (\d+) (\S*):(\d+)$/.exec(error.message)
-    if (match === null) {
-      if (error.message.startsWith('CLUSTERDOWN')) this.#repair()
-      return undefined
+    const node = slot === null ? this.#home() : this.#masterOf(slot)
+    const cluster = this.#cluster
+    if (cluster === undefined || node?.status !== 'ready') {
+      this.#seek(node)
+      return command.reject(new Error('Connection is closed: no connection to that node of the Cluster.'))
     }
-    const key = `${match[3] === '' ? this.#anyHost() : match[3]}:${match[4]}`
-    if (match[1] === 'ASK') {
-      return (command) => {
-        const node = this.#node(key)
-        if (node.isReady) node.connection.redis.asking().catch(() => {})
-        this.#sendTo(key, command)
-      }
-    }
-    this.#slots[Number(match[2])] = key
-    this.#repair()
-    return (command) => this.#sendTo(key, command)
+    // What depends on no key always goes to the same node, so that messages keep their order.
+    this.#pipe(node).send(command, slot === null ? node : cluster)
   }
 
   onLost(handler: (error: Error) => void): void {
     this.#onLost = handler
     this.#listening?.onLost((error) => this.#lose(error))
+    if (this.#home() === undefined) this.#onNodeLost()
   }
 
   watched(): readonly Redis[] {
-    const all = [...this.#nodes.values()].filter((node) => node.isReady).map((node) => node.connection.redis)
-    return [...all, this.listener]
+    return [...this.#nodes, this.listener]
   }
 
   onSilent(redis: Redis): void {
     endSilent(redis)
   }
 
-  tend(): void {
-    this.#repair()
-  }
-
   async destroy(): Promise<void> {
+    this.#isOver = true
     this.#onLost = undefined
-    this.#stop.abort()
-    const nodes = [...this.#nodes.keys()]
-    for (const key of nodes) this.#drop(key)
-    await this.#listening?.destroy()
-    await this.#repairing
-    while (this.#leaving.size > 0) await Promise.all(this.#leaving)
+    clearTimeout(this.#seeking)
+    const cluster = this.#cluster
+    cluster?.disconnect()
+    await Promise.all([this.#listening?.destroy(), ...[...this.#nodes].map(disconnected)])
+    // Resolves when one that is under way is over; without nodes none begins.
+    if (cluster !== undefined)
+      await new Promise<void>((resolve) => cluster.refreshSlotsCache(() => resolve()))
   }
 
-  #sendTo(key: string | undefined, command: Command): void {
-    const node = key === undefined ? undefined : this.#node(key)
-    if (node?.isReady === true) return node.pipe.send(command)
-    this.#repair()
-    command.reject(new Error(`Connection is closed: no connection to ${key ?? 'any node'} of the Cluster.`))
+  #pipe(node: Redis): Pipe {
+    let pipe = this.#pipes.get(node)
+    if (pipe === undefined) {
+      pipe = new Pipe(node)
+      this.#pipes.set(node, pipe)
+    }
+    return pipe
   }
 
-  /** Where goes what depends on no key: always the same one, so that messages keep their order. */
-  #home(): [string, Node] | undefined {
-    for (const entry of this.#nodes) if (entry[1].isReady) return entry
-    return undefined
+  #home(): Redis | undefined {
+    return this.#cluster?.nodes('master').find((node) => node.status === 'ready')
   }
 
-  #node(key: string, timeoutMs: number = this.#attemptTimeoutMs / 2): Node {
-    const known = this.#nodes.get(key)
-    if (known !== undefined) return known
-    const connection = new Connection(this.#driverOptions(key))
-    // A frozen node keeps nobody from those that answer.
-    const answered = connection.expire(timeoutMs)
-    const opening = (this.#stop.signal.aborted ? connection.destroy() : connection.open()).finally(answered)
-    const node: Node = { connection, pipe: new Pipe(connection.redis), opening, isReady: false }
-    this.#nodes.set(key, node)
-    opening.then(
+  #masterOf(slot: number): Redis | undefined {
+    const key = this.#cluster?.slots[slot]?.[0]
+    return this.#cluster?.nodes().find(({ options }) => `${options.host}:${options.port}` === key)
+  }
+
+  /** Finds a way to what cannot be reached now. */
+  #seek(node?: Redis): void {
+    // Its failure ends it, and another is sought.
+    if (node?.status === 'wait') node.connect().catch(() => {})
+    if (this.#seeking !== undefined || this.#isOver) return
+    const now = performance.now()
+    this.#seeks = now - this.#soughtAt > QUIET_MS ? 1 : this.#seeks + 1
+    this.#soughtAt = now
+    this.#seeking = setTimeout(
       () => {
-        node.isReady = !this.#stop.signal.aborted
-        connection.onLost(() => this.#onNodeLost(key, node))
+        this.#seeking = undefined
+        this.#cluster?.refreshSlotsCache()
       },
-      () => this.#onNodeLost(key, node),
+      backoffMs(this.#seeks, seekBackoff, this.#random) + 20,
     )
-    return node
   }
 
-  #onNodeLost(key: string, node: Node): void {
-    node.isReady = false
-    if (this.#nodes.get(key) !== node) return
-    this.#drop(key)
-    if (this.#stop.signal.aborted) return
-    if (this.#home() === undefined) this.#lose(new Error('All nodes of the Cluster are gone.'))
-    else this.#repair()
-  }
-
-  #drop(key: string): void {
-    const node = this.#nodes.get(key)
-    this.#nodes.delete(key)
-    if (node === undefined) return
-    const leaving = node.connection.destroy().finally(() => this.#leaving.delete(leaving))
-    this.#leaving.add(leaving)
-  }
-
-  /** Learns where the slots are and connects to their masters, until all are there. */
-  #repair(): void {
-    if (this.#stop.signal.aborted) return
-    this.#repairing ??= this.#repairAll().finally(() => {
-      this.#repairing = undefined
+  readonly #onNode = (node: Redis): void => {
+    this.#nodes.add(node)
+    foundAt(node)
+    node.once('end', () => this.#nodes.delete(node))
+    // The driver waits for no answer to this, so that its failure would end the process.
+    const asking = node.asking.bind(node)
+    node.asking = () => asking().catch(() => 'OK')
+    // A frozen node accepts connections and says nothing.
+    node.once('connect', () => {
+      const timer = setTimeout(() => endSilent(node), this.#stepTimeoutMs)
+      for (const event of ['ready', 'close']) node.once(event, () => clearTimeout(timer))
     })
   }
 
-  async #repairAll(): Promise<void> {
-    for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
-      const home = this.#home()
-      // Its loss is told to the link.
-      if (home === undefined) return
-      await this.#learn(home[0], home[1].connection.redis).catch(() => {})
-      await Promise.allSettled(this.#masters().map((key) => this.#node(key).opening))
-      if (!this.#isIncomplete()) return
-      await pause(backoffMs(attempt, repairBackoff, this.#random) + 20, this.#stop.signal)
-    }
+  readonly #onNodeLost = (): void => {
+    if (this.#home() === undefined) this.#lose(new Error('All masters of the Cluster are gone.'))
+    else this.#seek()
   }
 
-  async #learnFromAny(): Promise<void> {
+  /** A connection that listens to any node: the Cluster carries messages to all. */
+  async #reachAny(): Promise<Address> {
     let reason = new Error('The session is over.')
     // Not always in the same order: the first may be the one that does not answer.
     const { nodes } = this.#target
     const first = Math.floor(this.#random() * nodes.length)
-    const half = this.#attemptTimeoutMs / 2
-    const timeoutMs = Math.min(half, Math.max(1_000, half / nodes.length))
+    const timeoutMs = Math.min(this.#stepTimeoutMs, Math.max(1_000, this.#stepTimeoutMs / nodes.length))
     for (const address of [...nodes.slice(first), ...nodes.slice(0, first)]) {
-      if (this.#stop.signal.aborted) break
-      const key = keyOf(address)
+      if (this.#isOver) break
+      this.#listening = new Connection(driverOptions(address, this.#target, this.#attemptTimeoutMs))
+      const answered = this.#listening.expire(timeoutMs)
       try {
-        const node = this.#node(key, timeoutMs)
-        await node.opening
-        return await this.#learn(key, node.connection.redis)
+        await this.#listening.open()
+        return address
       } catch (error) {
         reason = asError(error)
+        await this.#listening.destroy()
+      } finally {
+        answered()
       }
     }
     throw reason
   }
 
-  async #learn(asked: string, redis: Redis): Promise<void> {
-    const ranges: unknown = await redis.cluster('SLOTS')
-    if (!Array.isArray(ranges)) return
-    const slots: (string | undefined)[] = []
-    for (const [first, last, master] of ranges as [number, number, [string | null, number]][]) {
-      // An empty name means the one by which it was asked.
-      const host = master[0] === null || master[0] === '' || master[0] === '?' ? hostOf(asked) : master[0]
-      for (let slot = Number(first); slot <= Number(last); slot++) slots[slot] = `${host}:${master[1]}`
+  #clusterOptions({ host }: Address): NonNullable<ConstructorParameters<typeof Cluster>[1]> {
+    const options = accessOptions(this.#target, this.#attemptTimeoutMs)
+    return {
+      lazyConnect: true,
+      enableReadyCheck: false,
+      clusterRetryStrategy: null,
+      // It knows nothing of what was sent: it would repeat what may have been done.
+      retryDelayOnFailover: 0,
+      slotsRefreshTimeout: Math.min(this.#stepTimeoutMs, 1_000),
+      // A redirection, too, may leave the name out.
+      natMap: (key) => {
+        const colon = key.lastIndexOf(':')
+        return isUnknown(key.slice(0, colon)) ? { host, port: Number(key.slice(colon + 1)) } : null
+      },
+      // By name, which a certificate is for.
+      dnsLookup: (host, callback) => callback(null, host),
+      redisOptions: { ...options, ...onceOnly, replyMapping: 'legacy' },
     }
-    this.#slots = slots
-    const masters = new Set(this.#masters())
-    // A replica, or a node that was removed: what it was asked, it has answered by its end.
-    for (const key of this.#nodes.keys()) if (masters.size > 0 && !masters.has(key)) this.#drop(key)
-  }
-
-  #masters(): string[] {
-    return [...new Set(this.#slots)].filter((key) => key !== undefined)
-  }
-
-  #isIncomplete(): boolean {
-    return this.#masters().some((key) => this.#nodes.get(key)?.isReady !== true)
-  }
-
-  #anyHost(): string {
-    const home = this.#home()
-    return home === undefined ? '' : hostOf(home[0])
-  }
-
-  #driverOptions(key: string): ReturnType<typeof driverOptions> {
-    const port = Number(key.slice(key.lastIndexOf(':') + 1))
-    return driverOptions({ host: hostOf(key), port }, this.#target, this.#attemptTimeoutMs)
   }
 
   #lose(error: Error): void {
@@ -241,8 +213,4 @@ export class ClusterSession implements Session {
 
 function keyOf(address: Address): string {
   return `${address.host}:${address.port}`
-}
-
-function hostOf(key: string): string {
-  return key.slice(0, key.lastIndexOf(':'))
 }

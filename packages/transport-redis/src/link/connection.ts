@@ -1,7 +1,8 @@
 import { Redis, type RedisOptions } from 'ioredis'
+import { sentinelError } from './sentinel-options.ts'
 
 /** What every connection of ours has in common: it lives once, repeats nothing and keeps nothing for later. The link alone decides what happens next. */
-const onceOnly: RedisOptions = {
+export const onceOnly: RedisOptions = {
   lazyConnect: true,
   retryStrategy: null,
   enableOfflineQueue: false,
@@ -10,12 +11,14 @@ const onceOnly: RedisOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: null,
   disableClientInfo: true,
+  disconnectTimeout: 100,
 }
 
 /** One connection of the driver, from its making to its end. */
 export class Connection {
   readonly redis: Redis
   #error: Error | undefined
+  #sentinelError: Error | undefined
   #isOver = false
   #onLost: ((error: Error) => void) | undefined
 
@@ -23,7 +26,11 @@ export class Connection {
     this.redis = new Redis({ ...options, ...onceOnly, replyMapping: 'legacy' })
     // For good: the driver writes to the console what nobody hears.
     this.redis.on('error', (error: Error) => {
-      this.#error ??= error
+      const isOfSentinels = error.message.startsWith('All sentinels are unreachable')
+      this.#error ??= isOfSentinels ? (this.#sentinelError ?? error) : error
+    })
+    this.redis.on('sentinelError', (error: Error) => {
+      this.#sentinelError = sentinelError(error, options.name ?? '', options.tls !== undefined)
     })
     this.redis.on('close', () => this.#ended())
   }
@@ -63,14 +70,7 @@ export class Connection {
   /** Gives it up without another word; resolves when its socket is gone. */
   destroy(): Promise<void> {
     this.#onLost = undefined
-    const { redis } = this
-    if (redis.status === 'end') return Promise.resolve()
-    return new Promise((resolve) => {
-      redis.once('end', () => resolve())
-      redis.disconnect()
-      // `disconnect` is polite and waits for the other side, which may be gone.
-      redis.stream?.destroy()
-    })
+    return disconnected(this.redis)
   }
 
   #ended(): void {
@@ -83,4 +83,15 @@ export class Connection {
   #reason(): Error {
     return this.#error ?? new Error('Redis ended the connection.')
   }
+}
+
+/** Ends a connection; resolves when its socket is gone. */
+export function disconnected(redis: Redis): Promise<void> {
+  return new Promise((resolve) => {
+    if (redis.status === 'end') return resolve()
+    redis.once('end', () => resolve())
+    redis.disconnect()
+    // `disconnect` is polite and waits for the other side, which may be gone.
+    redis.stream?.destroy()
+  })
 }

@@ -2,10 +2,12 @@ import type { ResolvedOptions } from '../options.ts'
 import type { Target } from '../target.ts'
 import { ClientSession } from './client-session.ts'
 import { ClusterSession } from './cluster-session.ts'
+import { driverOptions } from './driver-options.ts'
 import { Link } from './link.ts'
 import type { RedisLink } from './redis-link.ts'
-import { SentinelSession } from './sentinel-session.ts'
-import { driverOptions, ServerSession } from './server-session.ts'
+import { eachSentinel, sentinelOptions } from './sentinel-options.ts'
+import { SentinelWatch } from './sentinel-watch.ts'
+import { ServerSession } from './server-session.ts'
 import { opening, type OpenSession } from './session.ts'
 
 /** A link to what the options name. It connects at `start`. */
@@ -26,8 +28,12 @@ function opener(target: Target, attemptTimeoutMs: number): OpenSession {
       const options = driverOptions(target, target, attemptTimeoutMs)
       return (signal) => opening(new ServerSession(nameOf(target), options), signal)
     }
-    case 'sentinel':
-      return (signal) => opening(new SentinelSession(target, attemptTimeoutMs), signal)
+    case 'sentinel': {
+      const options = sentinelOptions(target, attemptTimeoutMs)
+      const sentinels = eachSentinel(target, attemptTimeoutMs)
+      const watch = (): SentinelWatch => new SentinelWatch(target.name, sentinels, attemptTimeoutMs)
+      return (signal) => opening(new ServerSession(nameOf(target), options, watch()), signal)
+    }
     case 'cluster':
       return (signal) => opening(new ClusterSession(target, attemptTimeoutMs, Math.random), signal)
     case 'client':

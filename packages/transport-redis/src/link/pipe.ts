@@ -1,4 +1,4 @@
-import type { Command, Redis } from 'ioredis'
+import type { Cluster, Command, Redis } from 'ioredis'
 import { backlogFull } from '../errors.ts'
 
 /** What may wait for a connection that takes nothing at the moment: past it, calls are held back. */
@@ -13,7 +13,8 @@ export class Pipe {
     this.redis = redis
   }
 
-  send(command: Command): void {
+  /** `to` is a Cluster where the answer may be that another node has it. */
+  send(command: Command, to: Redis | Cluster = this.redis): void {
     // Bytes of this turn wait too, but never long.
     if (this.#corked === undefined && this.redis.stream.writableLength > MOST_BYTES)
       return command.reject(backlogFull(MOST_BYTES))
@@ -22,7 +23,7 @@ export class Pipe {
       this.#corked.cork()
       queueMicrotask(this.#uncork)
     }
-    this.redis.sendCommand(command)
+    to.sendCommand(command)
   }
 
   readonly #uncork = (): void => {

@@ -8,16 +8,12 @@ export interface Session {
   readonly listener: Redis
   /** Sends it, or rejects it at once where it cannot be sent. */
   send(command: Command): void
-  /** Where a refusal means that another server has it: how to send it there. */
-  reroute(error: Error): ((command: Command) => void) | undefined
   /** Calls `handler` once when the session ends, at once where that has happened; not after `destroy`. */
   onLost(handler: (error: Error) => void): void
   /** Connections whose silence is noticed. */
   watched(): readonly Redis[]
   /** What to do about a connection that gives no sign of life. */
   onSilent(redis: Redis): void
-  /** Called every now and then. */
-  tend(): void
   /** Gives all up; resolves when nothing is left. What was under way is settled by the link. */
   destroy(): Promise<void>
 }

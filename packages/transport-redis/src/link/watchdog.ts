@@ -17,7 +17,6 @@ export class Watchdog {
   }
 
   readonly #tick = (): void => {
-    this.#session.tend()
     const before = this.#asked
     this.#asked = new Map()
     for (const redis of this.#session.watched()) {

@@ -13,6 +13,14 @@ export function keyBase(prefix: string, lane: string): string {
   return `${prefix}{${lane.replaceAll(/[%{}]/g, (char) => encodeURIComponent(char))}}`
 }
 
+/**
+ * What a script is told to be its keys. Neither ever exists. While a Cluster moves a slot from node to node, neither node holds all of it, and one such key would
+ * send every script to the new node, where it would begin anew with nothing; two are answered by TRYAGAIN until all is there.
+ */
+export function scriptKeys(base: string, isCluster: boolean): readonly string[] {
+  return isCluster ? [base, `${base}/nothing`] : [base]
+}
+
 /** The channel on which one instance hears bells, events of its tasks and revocations. */
 export function inboxChannel(prefix: string, instance: string): string {
   return `${prefix}inbox/${instance}`

@@ -2,7 +2,7 @@ import type { Timer } from '@aether/core'
 import type { Reply, Script } from '../link/redis-link.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { isPassing } from './is-passing.ts'
-import { keyBase } from './keys.ts'
+import { keyBase, scriptKeys } from './keys.ts'
 import type { QueueHost } from './queue-host.ts'
 import { limits } from './queue-settings.ts'
 import type { Run } from './run.ts'
@@ -48,7 +48,7 @@ export class Lane implements TurnMember {
     this.name = name
     this.#host = host
     this.#owner = owner
-    this.#keys = [keyBase(host.settings.prefix, name)]
+    this.#keys = scriptKeys(keyBase(host.settings.prefix, name), host.link.isCluster)
     this.#settings = packSettings(name, host)
     this.#sends = new SendBatches(this, host, owner)
     this.#works = new WorkBatches(this, host)

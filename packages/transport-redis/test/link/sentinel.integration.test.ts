@@ -1,7 +1,9 @@
 import { silentLogger } from '@aether/core'
 import { type RedisSentinel, startRedisSentinel } from '@aether/services'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createLink } from '../../src/link/create-link.ts'
 import { type RedisOptions, resolveOptions } from '../../src/options.ts'
 
@@ -90,7 +92,17 @@ test(
     const link = createLink(resolveOptions({ ...options(), ...address, keepAliveMs: 100 }))
     await link.start(silentLogger)
     await own.sentinel.kill()
+    const printed = vi.spyOn(console, 'error')
     await link.command('SET', ['key', 'value'])
+    let sought = 0
+    const stranger = createServer((socket) => {
+      sought += 1
+      socket.resetAndDestroy()
+    })
+    await once(stranger.listen(own.sentinel.port, '127.0.0.1'), 'listening')
+    await expect.poll(() => sought, { timeout: 10_000 }).toBeGreaterThan(1)
+    stranger.close()
+    expect(printed).not.toHaveBeenCalled()
     await own.sentinel.restart()
     const watchers = async (): Promise<number> =>
       (await own.sentinel.cli('client', 'list', 'type', 'pubsub')).split('\n').filter((line) => line !== '')
@@ -100,6 +112,30 @@ test(
     await link.close()
     await expect.poll(watchers, { timeout: 10_000 }).toBe(0)
     await own.close()
+  },
+)
+
+test(
+  'that another master of the Sentinels changes is nothing to this link',
+  { timeout: 40_000 },
+  async () => {
+    const [own, other] = await Promise.all([startRedisSentinel(), startRedisSentinel()])
+    await own.sentinel.cli('sentinel', 'monitor', 'other', '127.0.0.1', other.master.port, 1)
+    const link = createLink(resolveOptions({ ...options(), sentinels: [own.sentinel.url], name: own.name }))
+    await link.start(silentLogger)
+    const replicas = (): Promise<string> => own.sentinel.cli('sentinel', 'replicas', 'other')
+    await expect.poll(replicas, { timeout: 20_000 }).toMatch(/master-link-status\nok/)
+    const listener = new Redis({ port: own.sentinel.port })
+    const heard: string[] = []
+    listener.on('message', (_channel, message) => heard.push(message))
+    await listener.subscribe('+switch-master')
+    expect(await own.sentinel.cli('sentinel', 'failover', 'other')).toBe('OK')
+    await expect.poll(() => heard.join(), { timeout: 20_000 }).toMatch(/^other /)
+    listener.disconnect()
+    await link.command('SET', ['key', 'value'])
+    expect(link.state).toEqual({ status: 'ready', generation: 1 })
+    await link.close()
+    await Promise.all([own.close(), other.close()])
   },
 )
 

@@ -111,7 +111,10 @@ describe('over real HTTP', () => {
     const results = await Promise.all([1, 2].map(() => lb.route({ method: 'GET' }, call())))
     for (const { value } of results) expect(await value.text()).toBe('fine')
     await cutOff
+    // On a busy machine the other one may be hedged as well, and lose.
     expect(results.filter(({ isHedged }) => isHedged)).toHaveLength(1)
-    expect(lb.getLoadDistribution().backends['b0']).toMatchObject({ failed: 0, cancelled: 1, active: 0 })
+    const { cancelled, failed, active } = lb.getLoadDistribution().backends['b0']!
+    expect({ failed, active }).toEqual({ failed: 0, active: 0 })
+    expect(cancelled).toBeGreaterThanOrEqual(1)
   })
 })

@@ -17,6 +17,8 @@ export interface Routed {
   readonly request: LbRequest
   readonly dueAt: number
   readonly tried: Set<Backend>
+  /** Attempts that are under way. */
+  readonly underWay: Set<Attempt>
 }
 
 export interface ModelOptions {
@@ -111,10 +113,16 @@ export class ChaosModel {
   }
 
   /** The same for an attempt of `route`, which ends with its promise or with its signal, whichever is first. */
-  onAttempt({ backend, signal }: Attempt, routed: Routed): () => void {
+  onAttempt(attempt: Attempt, routed: Routed): () => void {
+    const { backend, signal } = attempt
     if (!this.open.has(routed)) this.fail(`an attempt at ${backend.id} for a request that was over`)
     if (this.now() > routed.dueAt + tickMs) this.fail(`an attempt at ${backend.id} past the deadline`)
-    const end = this.onPick(backend, routed.request, routed.tried)
+    const giveBack = this.onPick(backend, routed.request, routed.tried)
+    routed.underWay.add(attempt)
+    const end = (): void => {
+      routed.underWay.delete(attempt)
+      giveBack()
+    }
     signal.addEventListener('abort', end, { once: true })
     return end
   }
@@ -122,6 +130,8 @@ export class ChaosModel {
   /** `code` where it was refused or failed. */
   onSettled(routed: Routed, code: string | undefined): void {
     this.open.delete(routed)
+    for (const { backend } of routed.underWay)
+      this.fail(`request ${routed.request.id} is over, its attempt at ${backend.id} is not`)
     if (code !== 'ERR_AETHER_BACKENDS_NONE' && code !== 'ERR_AETHER_BREAKER_OPEN') return
     const fit = this.lb.backends.find(
       (backend) => !backend.isDraining && this.objection(backend, routed.request, routed.tried) === undefined,

@@ -87,7 +87,12 @@ export class ChaosWorld {
       ...(this.random() < 0.1 && { workload: 'quantum_simulation' }),
       ...more,
     }
-    const routed: Routed = { request, dueAt: this.model.now() + request.timeoutMs!, tried: new Set() }
+    const routed: Routed = {
+      request,
+      dueAt: this.model.now() + request.timeoutMs!,
+      tried: new Set(),
+      underWay: new Set(),
+    }
     this.model.open.add(routed)
     const settle = (code: string | undefined): void => {
       this.model.onSettled(routed, code)
@@ -110,7 +115,7 @@ export class ChaosWorld {
       lease = this.lb.pick(request)
     } catch (error) {
       this.model.onSettled(
-        { request, dueAt: Infinity, tried: new Set() },
+        { request, dueAt: Infinity, tried: new Set(), underWay: new Set() },
         (error as { readonly code: string }).code,
       )
       return

@@ -1,4 +1,5 @@
 import type { Affinity } from '../affinity/affinity.ts'
+import { show } from '../check-options.ts'
 import { closedError, duplicateError, invalidOption, LbError } from '../errors.ts'
 import { CheckGate } from '../health/check-gate.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
@@ -74,7 +75,7 @@ export class Registry {
   get(id: string): Endpoint {
     const endpoint = this.byId.get(id)
     if (endpoint !== undefined) return endpoint
-    throw new LbError('ERR_AETHER_BACKEND_UNKNOWN', `there is no backend "${id.slice(0, 100)}"`, {
+    throw new LbError('ERR_AETHER_BACKEND_UNKNOWN', `there is no backend ${show(id)}`, {
       detail: { backendId: id },
     })
   }

@@ -158,6 +158,8 @@ describe('updating', () => {
     expect(() => lb.update('b0', { host: 'other' } as object)).toThrow(code('OPTIONS_INVALID'))
     expect(lb.backends[0]).toMatchObject({ weight: 1, priority: 0 })
     expect(() => lb.update('nobody', {})).toThrow(code('BACKEND_UNKNOWN'))
+    for (const id of [5, undefined, null, {}, '__proto__'])
+      expect(() => lb.remove(id as string)).toThrow(code('BACKEND_UNKNOWN'))
   })
 })
 

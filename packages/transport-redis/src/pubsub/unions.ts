@@ -49,6 +49,9 @@ export class Unions {
   #version = 1
   #beat: Timer | undefined
   #beatAtMs = 0
+  /** When this instance last heard itself, having asked whether the server is there. */
+  #echoedAtMs = Number.NEGATIVE_INFINITY
+  #isListening = false
   #isClosed = false
   #hasRefused = false
 
@@ -262,14 +265,36 @@ export class Unions {
       for (const peer of this.roster.peers.values()) peer.heardAtMs = nowMs
       return
     }
-    const silentMs = silentBeats * settings.heartbeatMs
     for (const peer of [...this.roster.peers.values()]) {
       if (peer.id === this.#host.id) continue
       if (peer.members.size === 0 && peer.calls.size === 0) this.roster.dismiss(peer)
-      if (nowMs - peer.heardAtMs <= silentMs || !this.roster.peers.has(peer.id)) continue
-      this.#host.logger.warn('a worker has fallen silent', { instance: peer.id, silentMs })
-      this.#dismiss(peer, `worker ${peer.id} has been silent for ${silentMs} ms`)
+      if (this.roster.peers.has(peer.id)) this.#judge(peer, nowMs)
     }
+  }
+
+  /** A worker that is silent is lost; but it may be the server that stands still, of which an instance hears nothing, not even itself. */
+  #judge(peer: Peer, nowMs: number): void {
+    const { heartbeatMs } = this.#host.settings
+    const silentMs = silentBeats * heartbeatMs
+    const silentForMs = nowMs - peer.heardAtMs
+    if (silentForMs <= silentMs - heartbeatMs) return
+    // What the server had in hand for it may come a little after what it had for us.
+    const isServerThere = this.#echoedAtMs > peer.heardAtMs && nowMs - this.#echoedAtMs >= heartbeatMs / 2
+    if (this.#echoedAtMs <= peer.heardAtMs) this.#hearSelf()
+    if (silentForMs <= silentMs || !isServerThere) return
+    this.#host.logger.warn('a worker has fallen silent', { instance: peer.id, silentMs })
+    this.#dismiss(peer, `worker ${peer.id} has been silent for ${silentMs} ms`)
+  }
+
+  #hearSelf(): void {
+    const [union] = this.roster.unions.values()
+    if (union === undefined || this.#isListening) return
+    this.#isListening = true
+    this.caughtUp(union)
+      .then(() => (this.#echoedAtMs = this.#host.settings.clock.monotonic()))
+      // A connection that was lost: with the next one all begin anew.
+      .catch(() => undefined)
+      .finally(() => (this.#isListening = false))
   }
 
   #sayAlive(): void {

@@ -1,5 +1,5 @@
 import { AetherError, type Delivery } from '@aether/core'
-import { createManualClock, until } from '@aether/testing'
+import { createManualClock, pause, until } from '@aether/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LinkHub } from '../support/link-hub.ts'
 import { completeOf, join, type Party, route, taskOf } from '../support/pubsub-party.ts'
@@ -43,6 +43,30 @@ describe('who is there', () => {
     await worker.consume()
     const caller = await party()
     await caller.transport.send(taskOf({ waitForWorkers: false }))
+  })
+
+  it('is not lost where it is the server that was silent', async () => {
+    const caller = await party({ heartbeatMs: 20 })
+    const worker = await party({ heartbeatMs: 20 })
+    const inHand = await worker.consume()
+    const task = taskOf()
+    await caller.transport.send(task)
+    await until(() => inHand.length === 1)
+    hub.stall()
+    // Longer than any worker may be silent, with a machine that is busy.
+    await pause(400)
+    hub.resume()
+    await inHand[0]?.ack(completeOf(inHand[0]))
+    await until(() => caller.completions(task.tid).length === 1)
+    expect(caller.completions(task.tid)).toMatchObject([{ status: 'succeed' }])
+    expect(caller.log).toEqual([])
+    // Who is silent then is lost all the same.
+    const another = taskOf()
+    await caller.transport.send(another)
+    await until(() => inHand.length === 2)
+    worker.link.cut()
+    await until(() => caller.completions(another.tid).length === 1)
+    expect(caller.completions(another.tid)).toMatchObject([lost])
   })
 
   it('is bounded: one instance consumes and listens so often, and no more', async () => {

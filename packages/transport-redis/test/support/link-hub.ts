@@ -10,6 +10,24 @@ interface Entry {
 export class LinkHub {
   readonly links: Set<HubLink> = new Set()
   isCluster = false
+  /** Ends the standstill, where there is one. */
+  #resume: (() => void) | undefined
+  #going: Promise<void> | undefined
+
+  /** Resolves when the server goes on, where it stands still. */
+  get going(): Promise<void> | undefined {
+    return this.#going
+  }
+
+  /** The server stands still: it takes everything, and does it later. */
+  stall(): void {
+    this.#going ??= new Promise((resolve) => (this.#resume = resolve))
+  }
+
+  resume(): void {
+    this.#resume?.()
+    this.#going = undefined
+  }
 
   link(): HubLink {
     const link = new HubLink(this)
@@ -92,6 +110,7 @@ export class HubLink implements RedisLink {
 
   async publish(channel: string, message: Uint8Array): Promise<number> {
     await this.#ready()
+    if (this.#hub.going !== undefined) await this.#hub.going
     const refusal = this.refuse?.(channel, message)
     if (refusal !== undefined) throw refusal
     let heard = 0

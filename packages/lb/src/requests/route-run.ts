@@ -174,6 +174,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
       this.current = attempt
       this.isNewSession = router.begin(attempt, this.request)
       if (kind === 'retry') this.beginRetry()
+      if (this.isSettled) return
       if (hedge !== undefined) this.planHedge(this.launchedAt)
     }
     if (attemptTimeoutMs !== undefined) router.wheel.add(attempt, attemptTimeoutMs, this.launchedAt)
@@ -210,7 +211,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     }
     if (verdict === 'failed-retry') {
       this.noteFailure().addAnswer(attempt, value, this.monotonic() - attempt.startedAt)
-      if (this.goesOn(attempt, false) === undefined) return
+      if (attempt.isDone || this.goesOn(attempt, false) === undefined) return
       this.setback?.takeAnswer()
     }
     this.isSettled = true
@@ -222,6 +223,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
   private onError(attempt: RouteAttempt, error: unknown): void {
     if (attempt.isDone) return
     this.noteFailure().addError(attempt, error, this.monotonic() - attempt.startedAt)
+    // Whoever hears that an answer before is not wanted may have ended the request.
+    if (attempt.isDone) return
     const notRetried = this.goesOn(attempt, isUnsent(error))
     if (notRetried === undefined) return
     this.end(attempt, 'failed')
@@ -265,7 +268,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     this.router.admit(this, this.monotonic())
   }
 
-  /** From here on the attempt holds the place in the budget. */
+  /** From here on the attempt holds the place in the budget. Whoever hears that the answer before is not wanted may end the request. */
   private beginRetry(): void {
     const setback = this.noteFailure()
     setback.holdsBudget = false

@@ -173,6 +173,40 @@ describe('the caller’s signal', () => {
     expect(counts(lb)).toEqual({ ok: 0, failed: 0, cancelled: 4, active: 0, total: 4 })
   })
 
+  it('aborted by whoever hears that an answer is not wanted: no other attempt is made', async () => {
+    const { lb, clock } = fleet(3, { hedge: { initialMs: 50 }, attemptTimeoutMs: 500 })
+    const stop = new AbortController()
+    const call = vi.fn<(attempt: Attempt) => unknown>(({ signal }) => {
+      signal.addEventListener('abort', () => stop.abort(new Error('left')))
+      return { status: 503 }
+    })
+    const routed = watch(lb.route({ method: 'GET', signal: stop.signal }, call))
+    await clock.pass(10_000)
+    await expect(routed).rejects.toThrow('left')
+    expect(call).toHaveBeenCalledTimes(1)
+    expect(clock.pending).toBe(0)
+    expect(counts(lb).active).toBe(0)
+    expect((lb as unknown as { router: { budget: { active: number } } }).router.budget.active).toBe(0)
+  })
+
+  it('aborted so while the other of two attempts fails: no third is made', async () => {
+    const { lb, clock } = fleet(4, { hedge: { initialMs: 50 } })
+    const stop = new AbortController()
+    const call = vi.fn<(attempt: Attempt) => Promise<unknown>>(async ({ signal, isHedge }) => {
+      await new Promise<void>((resolve) => clock.setTimer(resolve, isHedge ? 200 : 100))
+      if (isHedge) throw new Error('reset')
+      signal.addEventListener('abort', () => stop.abort(new Error('left')))
+      return { status: 503 }
+    })
+    const routed = watch(lb.route({ method: 'GET', signal: stop.signal }, call))
+    await clock.pass(10_000)
+    await expect(routed).rejects.toThrow('left')
+    expect(call).toHaveBeenCalledTimes(2)
+    expect(clock.pending).toBe(0)
+    expect(counts(lb).active).toBe(0)
+    expect((lb as unknown as { router: { budget: { active: number } } }).router.budget.active).toBe(0)
+  })
+
   it('aborted while the slot of its answer goes to the next one: the answer stands', async () => {
     const { lb } = fleet(1, {}, () => ({ maxConnections: 1 }))
     const stop = new AbortController()

@@ -136,6 +136,12 @@ class World {
   }
 
   private answer(fate: string, { signal }: Attempt): unknown {
+    // Whoever hears of an abort may do anything, too.
+    signal.addEventListener('abort', () => {
+      const draw = this.random()
+      if (draw < 0.2) this.stops[Math.floor(this.random() * this.stops.length)]?.abort()
+      else if (draw < 0.4) this.leases[Math.floor(this.random() * this.leases.length)]?.done()
+    })
     if (fate === 'throw') throw new Error('at once')
     if (fate === 'answer 503') return { status: 503 }
     if (fate === 'at once') return 1

@@ -37,7 +37,7 @@ export interface CheckedRateLimit {
 }
 
 /** Tables take the memory of all their places at once. */
-export const mostEntries = 10_000_000
+const mostEntries = 10_000_000
 
 export function checkRateLimit(options: RateLimitOptions, path = 'rateLimit'): CheckedRateLimit {
   const fields = checkFields(options, path, [

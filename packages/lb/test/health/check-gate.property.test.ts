@@ -37,12 +37,16 @@ it('lets in as many as it may, the others in the order in which they came, and n
             inside.splice(inside.indexOf(left!), 1)
             gate.leave()
             const next = queue.shift()
-            if (next !== undefined) expected.push(next.id)
-            // Too late: it has its place, and is to leave it.
-            next?.stop.abort()
+            if (next !== undefined) {
+              expected.push(next.id)
+              // Too late: it has its place, and is to leave it.
+              expect(getEventListeners(next.stop.signal, 'abort')).toEqual([])
+              next.stop.abort()
+            }
           } else if (kind === 'abort' && queue.length > 0) {
-            const [aborted] = queue.splice(which % queue.length, 1)
-            aborted!.stop.abort()
+            const [left] = queue.splice(which % queue.length, 1)
+            left!.stop.abort()
+            aborted.push(left!.id)
           }
           await settle()
           expect(inside.toSorted((a, b) => a - b)).toEqual(expected.toSorted((a, b) => a - b))

@@ -127,6 +127,8 @@ class ProcessScaler implements LocalProcesses {
     try {
       await process.untilReady(signal)
       signal.throwIfAborted()
+      // It was to be stopped while it started.
+      if (place.isStopping) throw closedError()
       place.backend = this.balancer.add({ ...this.options.backend, id: place.id, host, port })
     } catch (error) {
       process.kill()
@@ -168,8 +170,6 @@ class ProcessScaler implements LocalProcesses {
     const { restartMs, maxRestartMs, logger } = this.options
     try {
       await this.start(place, this.closed.signal)
-      // It was to be stopped while it started.
-      if (place.isStopping) await this.end(place, true)
     } catch (error) {
       if (place.isStopping || this.closed.signal.aborted) return
       const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { execPath, kill } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -100,6 +103,37 @@ describe('local processes', () => {
     expect([scaler.count, lb.backends.length]).toEqual([0, 0])
     await scaler.scale(1)
     expect(lb.backends).toHaveLength(1)
+  })
+
+  it('that ran for long before they ended are not held responsible for what was before', async () => {
+    const pauses: unknown[] = []
+    const ignore = (): void => {}
+    const warn = (_: string, fields: Readonly<Record<string, unknown>> = {}): void =>
+      void pauses.push(fields['restartMs'])
+    const logger = { debug: ignore, info: ignore, warn, error: warn }
+    const { lb, scaler } = processes('serves', { logger, restartMs: 20, maxRestartMs: 200 })
+    await scaler.scale(1)
+    for (let n = 1; n <= 2; n++) {
+      await vi.waitFor(() => expect(lb.backends).toHaveLength(1), patience)
+      const readyAt = performance.now()
+      await vi.waitFor(() => expect(performance.now() - readyAt).toBeGreaterThan(250), patience)
+      await ask(lb, '/exit').catch(ignore)
+      await vi.waitFor(() => expect(pauses).toHaveLength(n), patience)
+    }
+    expect(pauses).toEqual([20, 20])
+  })
+
+  it('behind a shell are asked to end as well', async () => {
+    const mark = join(mkdtempSync(join(tmpdir(), 'lb-')), 'mark')
+    const { scaler } = processes('tidy', {
+      command: '/bin/sh',
+      args: ['-c', `"${execPath}" "${script}" tidy; true`],
+      env: { MARK: mark },
+    })
+    await scaler.scale(1)
+    await scaler.close()
+    await vi.waitFor(() => expect(readFileSync(mark, 'utf8')).toBe('tidied up'), patience)
+    rmSync(dirname(mark), { recursive: true })
   })
 
   it('are kept at the number that the load asks for', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/control/config.ts'
-import { type Balancer, type BalancerOptions, LbError, type LbErrorCode, type Probe } from '../src/index.ts'
+import { type Balancer, LbError, type LbErrorCode, type Probe } from '../src/index.ts'
 import { ChaosClock } from './support/chaos-clock.ts'
 import { fleet } from './support/fleet.ts'
 
@@ -151,7 +151,7 @@ describe('an unknown name', () => {
     [{ healthCheck: { probe: 'tcp', every: 5 } }, 'every'],
     [{ queue: { size: 5 } }, 'size'],
   ])('of an option, %j, is refused', async (options, key) => {
-    const error = await errorOf(() => fleet(1, options as BalancerOptions))
+    const error = await errorOf(() => fleet(1, options))
     expectRefusal(error, 'ERR_AETHER_OPTIONS_INVALID', [key])
   })
 })

@@ -72,8 +72,9 @@ export class Selector {
     this.picking.start(request, tried, now)
     const first = this.pools.list[0]
     // Drawn as a whole number: a fraction that a function returns is made an object.
-    const point = first === undefined || first.share >= 100 ? 0 : this.world.dice.below(oneHundred)
-    const chosen = this.search(point, false)
+    const home =
+      first === undefined || first.share >= 100 ? first : this.poolAt(this.world.dice.below(oneHundred))
+    const chosen = this.pickFrom(home, false) ?? this.pickBeyond(home, false)
     if (this.trace !== undefined) this.remember(request, chosen)
     return chosen
   }
@@ -88,7 +89,8 @@ export class Selector {
     const { picking } = this
     picking.start(request, tried, -1)
     picking.placeBy('key')
-    return this.search((hashPair(picking.hash, levelSalt) >>> 1) % oneHundred, true)
+    const home = this.poolAt((hashPair(picking.hash, levelSalt) >>> 1) % oneHundred)
+    return this.pickFrom(home, true) ?? this.pickBeyond(home, true)
   }
 
   /** Whether this backend takes this request now: for sticky sessions, which also go to backends that drain. */
@@ -139,34 +141,33 @@ export class Selector {
     trace?.finish(record)
   }
 
-  /** Level and zone by where `point` falls on their shares. One that is full, or that was tried, hands on to the others, the preferred first. */
-  private search(point: number, isByKey: boolean): Endpoint | undefined {
+  /** Level and zone by where `point` falls on their shares. */
+  private poolAt(point: number): Pool | undefined {
     const { list } = this.pools
-    let home = list[0]
     let rest = point / onePercent
     for (let index = 0; index < list.length; index++) {
-      const pool = list[index] as Pool
-      rest -= pool.share
-      if (rest >= 0) continue
-      home = pool
-      break
+      rest -= (list[index] as Pool).share
+      if (rest < 0) return list[index]
     }
-    let chosen = home === undefined ? undefined : this.pickFrom(home, isByKey)
-    for (let index = 0; chosen === undefined && index < list.length; index++) {
-      const pool = list[index] as Pool
-      if (pool !== home) chosen = this.pickFrom(pool, isByKey)
-    }
-    return chosen
+    return list[0]
   }
 
-  private pickFrom(pool: Pool, isByKey: boolean): Endpoint | undefined {
-    const { strategy, eligible } = pool
+  /** A level or zone that is full, or that was tried, hands on to the others, the preferred first. */
+  private pickBeyond(home: Pool | undefined, isByKey: boolean): Endpoint | undefined {
+    for (const pool of this.pools.list) {
+      const chosen = pool === home ? undefined : this.pickFrom(pool, isByKey)
+      if (chosen !== undefined) return chosen
+    }
+    return undefined
+  }
+
+  private pickFrom(pool: Pool | undefined, isByKey: boolean): Endpoint | undefined {
+    if (pool === undefined || pool.eligible.length === 0) return undefined
     const { picking } = this
-    if (eligible.length === 0) return undefined
-    if (isByKey) return rank(eligible, picking.hash, picking) as Endpoint | undefined
+    if (isByKey) return rank(pool.eligible, picking.hash, picking) as Endpoint | undefined
     picking.poolActive = pool.active
-    picking.placeBy(strategy.placesBy)
-    return strategy.pick(picking) as Endpoint | undefined
+    picking.placeBy(pool.strategy.placesBy)
+    return pool.strategy.pick(picking) as Endpoint | undefined
   }
 
   /** Only a pick that is remembered needs to know who could not be taken. */

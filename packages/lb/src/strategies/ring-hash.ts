@@ -9,6 +9,7 @@ export interface RingHashOptions {
 
 /** Longest ring: past it each backend gets fewer points. */
 const maxPoints = 1_048_576
+const ownerRange = 2 ** 21
 
 /**
  * Backends stand on a ring, each at many points by its weight; a key belongs to the next point, and walks on from there while nobody accepts. Adding and
@@ -31,20 +32,27 @@ export class RingHash implements Strategy {
     this.members = view.members
     if (view.version === this.version) return
     this.version = view.version
-    const count = view.members.length
-    const mean = view.members.reduce((sum, backend) => sum + backend.weight, 0) / Math.max(1, count)
-    const perMember = Math.max(1, Math.min(this.points, Math.floor(maxPoints / Math.max(1, count))))
-    const placed: number[] = []
-    for (let owner = 0; owner < count; owner++) {
-      const backend = view.members[owner] as Backend
-      const points = Math.max(1, Math.round((perMember * backend.weight) / mean))
+    const { members } = view
+    const mean = members.reduce((sum, backend) => sum + backend.weight, 0) / Math.max(1, members.length)
+    const perMember = Math.max(1, Math.min(this.points, Math.floor(maxPoints / Math.max(1, members.length))))
+    const points = members.map(({ weight }) => Math.max(1, Math.round((perMember * weight) / mean)))
+    const ring = new Float64Array(points.reduce((sum, each) => sum + each, 0))
+    let placed = 0
+    for (let owner = 0; owner < members.length; owner++) {
+      const { key } = members[owner] as Backend
       // The hash above, the owner below: sorted as one number, which 53 bits hold.
-      for (let point = 0; point < points; point++)
-        placed.push((hashPair(backend.key, point) >>> 0) * 2_097_152 + owner)
+      for (let point = 0; point < (points[owner] as number); point++)
+        ring[placed++] = (hashPair(key, point) >>> 0) * ownerRange + owner
     }
-    const ring = Float64Array.from(placed).sort()
-    this.hashes = Uint32Array.from(ring, (each) => Math.floor(each / 2_097_152))
-    this.owners = Uint32Array.from(ring, (each) => each % 2_097_152)
+    ring.sort()
+    this.hashes = new Uint32Array(ring.length)
+    this.owners = new Uint32Array(ring.length)
+    for (let index = 0; index < ring.length; index++) {
+      const each = ring[index] as number
+      const hash = Math.floor(each / ownerRange)
+      this.hashes[index] = hash
+      this.owners[index] = each - hash * ownerRange
+    }
   }
 
   pick(picking: Picking): Backend | undefined {

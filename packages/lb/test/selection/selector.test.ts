@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { algorithmNames } from '../../src/index.ts'
 import { levelLoads } from '../../src/selection/priority-load.ts'
 import { fleet, tally } from '../support/fleet.ts'
 
@@ -42,6 +43,44 @@ describe('priority levels', () => {
     const leases = [lb.pick(), lb.pick()]
     expect(leases.map((lease) => lease.backend.id)).toEqual(['b0', 'b1'])
     for (const lease of leases) lease.done()
+  })
+})
+
+describe('sessions placed by their key', () => {
+  it('keep to the levels, and each key to the level and backend that it had', async () => {
+    let down = 0
+    const { lb, clock } = fleet(
+      20,
+      {
+        affinity: { by: 'hash' },
+        explain: 0,
+        healthCheck: { probe: ({ id }) => Number(id.slice(1)) >= down, unhealthyThreshold: 1 },
+      },
+      (i) => ({ priority: i < 10 ? 10 : 0, maxConnections: 1_000_000 }),
+    )
+    const place = (key: string): string => {
+      const lease = lb.pick({ key })
+      lease.done()
+      return lease.backend.id
+    }
+    const keys = Array.from({ length: 4_000 }, (_, index) => `key-${index}`)
+    const isLow = (id: string): boolean => Number(id.slice(1)) >= 10
+    lb.start()
+    await clock.pass(1)
+    const before = keys.map(place)
+    expect(before.some(isLow)).toBe(false)
+    down = 5
+    await clock.pass(6_000)
+    const during = keys.map(place)
+    // 1.4 · 50 % = 70 % stay.
+    expect(Math.abs(during.filter(isLow).length / keys.length - 0.3)).toBeLessThan(0.03)
+    expect(keys.map(place)).toEqual(during)
+    const moved = keys.filter((_, index) => {
+      const wasUp = Number(before[index]!.slice(1)) >= down
+      return wasUp && !isLow(during[index]!) && during[index] !== before[index]
+    })
+    expect(moved).toEqual([])
+    await lb.close()
   })
 })
 
@@ -132,6 +171,16 @@ describe('slow start', () => {
     expect(lb.backends[0]!.effectiveWeight).toBe(1)
     clock.advance(60_000)
     expect(clock.pending).toBe(0)
+  })
+
+  it('that begins with nothing still gives a weight that shares can go by', () => {
+    for (const algorithm of algorithmNames) {
+      const { lb } = fleet(0, { algorithm, slowStart: { windowMs: 10_000, minShare: 0 } })
+      lb.start()
+      for (const id of ['a', 'b', 'c']) lb.add({ id, host: 'h', port: 1 })
+      const ids = Array.from({ length: 300 }, (_, key) => lb.choose({ key: String(key) })!.id)
+      expect(new Set(ids), algorithm).toEqual(new Set(['a', 'b', 'c']))
+    }
   })
 
   it('follows its aggression', () => {

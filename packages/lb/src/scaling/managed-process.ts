@@ -48,6 +48,8 @@ export class ManagedProcess {
   exit: Exit | undefined = undefined
   readonly port: number
   private output = ''
+  private isStopping = false
+  private isOver = false
   private readonly child: ChildProcess
   private readonly guard: ChildProcess | undefined
   private readonly options: ManagedProcessOptions
@@ -68,8 +70,6 @@ export class ManagedProcess {
       })
       child.once('exit', (code, signal) => {
         this.exit ??= { code, signal, error: undefined }
-        // What it has left behind in its group ends with it.
-        this.guard?.stdin?.end()
         resolve()
       })
     })
@@ -107,6 +107,7 @@ export class ManagedProcess {
 
   /** SIGTERM, and SIGKILL for what does not heed it in time. */
   async stop(): Promise<void> {
+    this.isStopping = true
     this.signal('SIGTERM')
     const killer = setTimeout(() => this.kill(), this.options.stopTimeoutMs)
     await this.ended
@@ -119,7 +120,7 @@ export class ManagedProcess {
 
   private signal(name: 'SIGTERM' | 'SIGKILL'): void {
     const { pid } = this.child
-    if (pid === undefined || this.exit !== undefined) return
+    if (pid === undefined || this.isOver) return
     try {
       if (hasGroups) kill(-pid, name)
       else this.child.kill(name)
@@ -156,12 +157,20 @@ export class ManagedProcess {
     }
   }
 
-  /** Until both streams have ended; whoever has left the group may hold them for ever. */
+  /**
+   * Until nobody in the group holds its streams: what it has started may take its own time to end after a SIGTERM. What it leaves behind otherwise is of no use
+   * to anybody.
+   */
   private async readOut(): Promise<void> {
     const streams = [this.child.stdout, this.child.stderr].filter((stream) => stream?.closed === false)
-    const timer = setTimeout(() => streams.forEach((stream) => stream?.destroy()), readOutMs)
+    if (!this.isStopping) this.guard?.stdin?.end()
+    // Whoever has left the group may hold them for ever.
+    const patienceMs = readOutMs + (this.isStopping ? this.options.stopTimeoutMs : 0)
+    const timer = setTimeout(() => streams.forEach((stream) => stream?.destroy()), patienceMs)
     await Promise.all(streams.map((stream) => new Promise((resolve) => stream?.once('close', resolve))))
     clearTimeout(timer)
+    this.isOver = true
+    this.guard?.stdin?.end()
   }
 
   private failure(what: string): LbError {

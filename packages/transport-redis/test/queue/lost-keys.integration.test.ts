@@ -34,69 +34,71 @@ describe.each(queueModes)('a key that the server has dropped in mode %s', { time
       expect(peer.completions(task.tid)).toHaveLength(1)
     }
   })
+})
 
-  it.runIf(mode === 'lists')(
-    'what waits, while the tasks stay: they come into it again, each once, in their order',
-    async () => {
-      const peer = await stage.peer()
-      const route = newRoute()
-      const base = `aether:{${route.union}/job/task}`
-      const [hands, observer] = [
-        await peer.consume(route, { credit: 2 }),
-        await peer.consume(route, { workgroup: 'audit' }),
-      ]
-      const send = async (count: number): Promise<readonly string[]> => {
-        const tasks = Array.from({ length: count }, () => taskOf(route))
-        for (const task of tasks) await peer.transport.send(task)
-        return tasks.map(({ tid }) => tid)
-      }
-      const before = await send(12)
-      await until(() => hands.deliveries.length === 2)
-      // The other workgroup has all of them in hand, and is done with some: those are not lost to it.
-      await until(() => observer.deliveries.length === 12)
-      for (const delivery of observer.deliveries.slice(0, 6))
-        await delivery.ack(completeOf(delivery, { workgroup: 'audit' }))
-      expect(await stage.server.cli('LLEN', `${base}/queue/x/workers`)).toBe('10')
-      expect(await stage.server.cli('DEL', `${base}/queue/x/workers`)).toBe('1')
-      const after = await send(5)
-      await until(async () => (await stage.server.cli('LLEN', `${base}/queue/x/workers`)) === '15')
-      const all = [...before, ...after]
-      for (const [index, tid] of all.entries()) {
-        const delivery = await hands.of(tid)
-        expect(hands.deliveries[index]?.task.tid).toBe(tid)
-        await delivery.ack(completeOf(delivery))
-        expect(await peer.completion(tid)).toMatchObject({ status: 'succeed', attempt: 1 })
-      }
-      expect(hands.deliveries).toHaveLength(all.length)
-      expect(observer.deliveries).toHaveLength(all.length)
-    },
-  )
+describe('the list of what waits, dropped while its tasks stay', { timeout: 40_000 }, () => {
+  let stage: QueueStage
+  beforeAll(async () => {
+    stage = await openQueueStage('lists')
+  })
+  afterAll(() => stage.close())
 
-  it.runIf(mode === 'lists')(
-    'what waits, of so many tasks that they are not looked at all at once',
-    async () => {
-      const peer = await stage.peer()
-      const route = newRoute()
-      const key = `aether:{${route.union}/job/task}/queue/x/workers`
-      const tasks = Array.from({ length: 2_500 }, () => taskOf(route))
-      await Promise.all(tasks.map((task) => peer.transport.send(task)))
-      expect(await stage.server.cli('DEL', key)).toBe('1')
-      const hands = await peer.consume(route, { credit: tasks.length, leaseMs: 2_000 })
-      const begun = new Set<string>()
-      let done = 0
-      await until(
-        async () => {
-          for (const delivery of hands.deliveries.slice(done)) {
-            done += 1
-            begun.add(delivery.task.tid)
-            await delivery.ack(completeOf(delivery))
-          }
-          return begun.size === tasks.length
-        },
-        { timeoutMs: 20_000 },
-      )
-      expect(hands.deliveries).toHaveLength(tasks.length)
-      expect(await stage.keys(`*${route.union}*recovering*`)).toEqual([])
-    },
-  )
+  it('is filled again, each once, in their order', async () => {
+    const peer = await stage.peer()
+    const route = newRoute()
+    const base = `aether:{${route.union}/job/task}`
+    const [hands, observer] = [
+      await peer.consume(route, { credit: 2 }),
+      await peer.consume(route, { workgroup: 'audit' }),
+    ]
+    const send = async (count: number): Promise<readonly string[]> => {
+      const tasks = Array.from({ length: count }, () => taskOf(route))
+      for (const task of tasks) await peer.transport.send(task)
+      return tasks.map(({ tid }) => tid)
+    }
+    const before = await send(12)
+    await until(() => hands.deliveries.length === 2)
+    // The other workgroup has all of them in hand, and is done with some: those are not lost to it.
+    await until(() => observer.deliveries.length === 12)
+    for (const delivery of observer.deliveries.slice(0, 6))
+      await delivery.ack(completeOf(delivery, { workgroup: 'audit' }))
+    expect(await stage.server.cli('LLEN', `${base}/queue/x/workers`)).toBe('10')
+    expect(await stage.server.cli('DEL', `${base}/queue/x/workers`)).toBe('1')
+    const after = await send(5)
+    await until(async () => (await stage.server.cli('LLEN', `${base}/queue/x/workers`)) === '15')
+    const all = [...before, ...after]
+    for (const [index, tid] of all.entries()) {
+      const delivery = await hands.of(tid)
+      expect(hands.deliveries[index]?.task.tid).toBe(tid)
+      await delivery.ack(completeOf(delivery))
+      expect(await peer.completion(tid)).toMatchObject({ status: 'succeed', attempt: 1 })
+    }
+    expect(hands.deliveries).toHaveLength(all.length)
+    expect(observer.deliveries).toHaveLength(all.length)
+  })
+
+  it('is filled again where there are too many to be looked at all at once', async () => {
+    const peer = await stage.peer()
+    const route = newRoute()
+    const key = `aether:{${route.union}/job/task}/queue/x/workers`
+    const tasks = Array.from({ length: 2_500 }, () => taskOf(route))
+    await Promise.all(tasks.map((task) => peer.transport.send(task)))
+    expect(await stage.server.cli('DEL', key)).toBe('1')
+    const hands = await peer.consume(route, { credit: tasks.length, leaseMs: 2_000 })
+    const begun = new Set<string>()
+    let done = 0
+    await until(
+      async () => {
+        for (const delivery of hands.deliveries.slice(done)) {
+          done += 1
+          begun.add(delivery.task.tid)
+          await delivery.ack(completeOf(delivery))
+        }
+        return begun.size === tasks.length
+      },
+      { timeoutMs: 20_000 },
+    )
+    expect(hands.deliveries).toHaveLength(tasks.length)
+    expect(await stage.keys(`*${route.union}*recovering*`)).toEqual([])
+  })
 })

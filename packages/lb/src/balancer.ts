@@ -14,6 +14,7 @@ import type { ReplicaStatus } from './scaling/replica-groups.ts'
 import type { PickExplanation } from './selection/pick-trace.ts'
 import type { Algorithm } from './strategies/algorithm.ts'
 
+/** How `close` may be cut short. */
 export interface CloseOptions {
   /** Stops waiting for what is under way: it is aborted. */
   readonly signal?: AbortSignal

@@ -7,6 +7,7 @@ export interface Clock {
   setTimer(callback: () => void, delayMs: number): Timer
 }
 
+/** A timer that was set; cancelling one that has fired does nothing. */
 export interface Timer {
   cancel(): void
 }

@@ -17,6 +17,7 @@ export type LbErrorCode =
   | 'ERR_AETHER_REPLICAS_SHORT'
   | 'ERR_AETHER_ROUTE_FAILED'
 
+/** What an error carries beside its code and message. */
 export interface LbErrorOptions {
   readonly cause?: unknown
   /** Whether the same call may succeed when repeated. @default false */

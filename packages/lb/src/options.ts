@@ -28,6 +28,7 @@ import type { Algorithm } from './strategies/algorithm.ts'
 /** Resolves a name to addresses. */
 export type Resolve = (name: string) => Promise<readonly string[]>
 
+/** All that a balancer may be told at its construction; checked there (`ERR_AETHER_OPTIONS_INVALID`, `ERR_AETHER_ALGORITHM_INVALID`), and copied. */
 export interface BalancerOptions {
   /** @default 'p2c' */
   readonly algorithm?: Algorithm

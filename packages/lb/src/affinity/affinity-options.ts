@@ -2,6 +2,7 @@ import { checkBoolean, checkFields, checkMs, checkOneOf, checkText } from '../ch
 import { invalidOption } from '../errors.ts'
 import { checkEntries } from '../limits/rate-limit-options.ts'
 
+/** How requests of one session find the same backend again. */
 export interface AffinityOptions {
   /**
    * What a session is known by: `session` the request's `sessionId`, `header` one of its headers, `client-ip` its address (these are remembered here),

@@ -3,8 +3,10 @@ import { invalidOption } from '../errors.ts'
 import type { BreakerState } from '../health/circuit-breaker.ts'
 import { authorityOf, checkHost } from './host.ts'
 
+/** What active checks found: `unknown` before the first one, `degraded` takes traffic, but less; `unhealthy` none outside panic. */
 export type Health = 'unknown' | 'healthy' | 'degraded' | 'unhealthy'
 
+/** What a backend is: where it is, how much it takes, and what it can do. */
 export interface BackendOptions {
   /** Stable and unique: hashing goes by it. @default `host:port` */
   readonly id?: string

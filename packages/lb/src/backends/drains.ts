@@ -2,6 +2,7 @@ import { checkMs } from '../check-options.ts'
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from './endpoint.ts'
 
+/** How long a drain waits, and whether it may leave a replica group short. */
 export interface DrainOptions {
   /** Also where its replica group would then have too few. @default false */
   readonly force?: boolean
@@ -11,6 +12,7 @@ export interface DrainOptions {
   readonly signal?: AbortSignal
 }
 
+/** What was left when the wait of a drain ended; nothing where both are 0. */
 export interface Drained {
   /** Requests that still were under way when the wait ended. */
   readonly active: number

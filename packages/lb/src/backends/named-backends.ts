@@ -17,6 +17,7 @@ import type { Endpoint } from './endpoint.ts'
 import { authorityOf, checkHost } from './host.ts'
 import type { Registry } from './registry.ts'
 
+/** A host name, and what each backend at one of its addresses is like. */
 export interface NameOptions extends Omit<BackendOptions, 'id'> {
   /** How often the name is resolved anew; it varies by a tenth, so that balancers do not march in step. @default 30_000 */
   readonly refreshMs?: number
@@ -24,6 +25,7 @@ export interface NameOptions extends Omit<BackendOptions, 'id'> {
   readonly resolveTimeoutMs?: number
 }
 
+/** The backends of one name, for as long as it is followed. */
 export interface NamedBackends {
   /** `name:port`. */
   readonly id: string

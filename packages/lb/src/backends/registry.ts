@@ -13,6 +13,7 @@ import { type BackendChange, type BackendOptions, checkBackend, checkUpdate, typ
 import { type Drained, type DrainOptions, Drains } from './drains.ts'
 import { Endpoint } from './endpoint.ts'
 
+/** Whether a backend may go though its replica group needs it. */
 export interface RemoveOptions {
   /** Also where its replica group would then have too few. @default false */
   readonly force?: boolean

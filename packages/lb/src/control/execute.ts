@@ -11,6 +11,7 @@ const operations: ReadonlyMap<string, Run> = new Map(
   Object.entries({ ...steeringOperations, ...backendOperations, ...requestOperations }),
 )
 
+/** Every operation that `execute` takes, by name. */
 export const operationNames: readonly string[] = [...operations.keys()]
 
 /** Checks an operation and does it; `ERR_AETHER_OPERATION_INVALID` where there is none of that name. Never throws at once. */

@@ -2,8 +2,10 @@ import type { Clock, Timer } from '../clock.ts'
 import { checkCount, checkFields, checkMs } from '../check-options.ts'
 import { invalidOption } from '../errors.ts'
 
+/** `closed` lets requests pass, `open` none, `half-open` a few probes. */
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
+/** When the breaker of a backend opens, and how it closes again. */
 export interface BreakerOptions {
   /** Failures in a row that open it. @default 5 */
   readonly failureThreshold?: number

@@ -10,6 +10,7 @@ import { httpProbe, type HttpProbeOptions } from './http-probe.ts'
 import { type Probe, type ProbeResult, resultOf } from './probe.ts'
 import { tcpProbe } from './tcp-probe.ts'
 
+/** What active checks ask, how often, and how many answers it takes to be believed. */
 export interface HealthCheckOptions {
   /** `'tcp'` connects, `'http'` (or an object, for its path and the like) sends a request, a function does what it likes. */
   readonly probe: 'tcp' | 'http' | HttpProbeOptions | Probe
@@ -77,6 +78,7 @@ function probeOf(probe: HealthCheckOptions['probe'] | undefined, path: string): 
   return probe
 }
 
+/** What active checks know of one backend. */
 export interface HealthStatus {
   readonly backendId: string
   readonly status: Health

@@ -13,6 +13,7 @@ import { invalidOption } from '../errors.ts'
 import { reasonText } from '../reason-text.ts'
 import type { Probe, ProbeResult } from './probe.ts'
 
+/** What a check over HTTP asks for, and which answers are good. */
 export interface HttpProbeOptions {
   /** @default '/' */
   readonly path?: string

@@ -3,6 +3,7 @@ import { checkCount, checkFields, checkMs, checkNumber, checkShare } from '../ch
 import type { Clock, Timer } from '../clock.ts'
 import type { Random } from '../random.ts'
 
+/** Which backends are ejected for their traffic, and for how long. */
 export interface OutlierOptions {
   /** Failures in a row that eject at once. @default 5 */
   readonly consecutiveFailures?: number

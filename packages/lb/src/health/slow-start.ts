@@ -1,5 +1,6 @@
 import { checkFields, checkMs, checkNumber, checkShare } from '../check-options.ts'
 
+/** How the weight of a backend rises that has just joined or come back. */
 export interface SlowStartOptions {
   /** How long a backend takes to come to its full weight. */
   readonly windowMs: number

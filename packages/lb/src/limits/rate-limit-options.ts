@@ -2,6 +2,7 @@ import { checkCount, checkFields, checkFunction, checkMs, checkNumber } from '..
 import { invalidOption } from '../errors.ts'
 import type { LbRequest } from '../requests/request.ts'
 
+/** A rate with a burst. */
 export interface RateOptions {
   /** Requests per second on average. */
   readonly requestsPerSecond: number
@@ -9,11 +10,13 @@ export interface RateOptions {
   readonly burst?: number
 }
 
+/** A rate for each key that a function finds in a request. */
 export interface KeyRateOptions extends RateOptions {
   /** What a request is counted by, such as its API key; one that gives `undefined` is not limited by this, and one for which it throws is refused with that. */
   readonly key: (request: LbRequest) => string | undefined
 }
 
+/** How much may come: of all, of one client, of one key; and what is a flood. */
 export interface RateLimitOptions extends Partial<RateOptions> {
   /** For each client address, IPv6 by /64; requests without `clientIp` are not limited by this. @default no limit */
   readonly perClient?: RateOptions

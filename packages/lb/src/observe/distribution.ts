@@ -27,6 +27,7 @@ export interface Load {
   readonly p99Ms: number
 }
 
+/** The load of one backend, and how it is. */
 export interface BackendLoad extends Load {
   readonly host: string
   readonly port: number
@@ -42,6 +43,7 @@ export interface BackendLoad extends Load {
   readonly share: number
 }
 
+/** The load of all together and of each backend; numbers count since the start. */
 export interface LoadDistribution extends Readonly<Counters>, Load {
   /** Epoch milliseconds. */
   readonly at: number

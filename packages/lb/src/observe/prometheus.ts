@@ -7,6 +7,7 @@ import type { BreakerState } from '../health/circuit-breaker.ts'
 import type { Counters } from '../requests/router.ts'
 import type { BackendLoad, LoadDistribution } from './distribution.ts'
 
+/** Where the metrics of a balancer are registered. */
 export interface PrometheusOptions {
   /** Where the metrics go. @default a new one */
   readonly register?: Registry

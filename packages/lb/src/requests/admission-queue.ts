@@ -1,6 +1,7 @@
 import { checkCount, checkFields, checkMs } from '../check-options.ts'
 import type { LbRequest } from './request.ts'
 
+/** How many requests wait for a slot, and when a queue counts as standing (CoDel). */
 export interface QueueOptions {
   /** Requests that may wait; 0 turns waiting off. @default 1_000 */
   readonly limit?: number

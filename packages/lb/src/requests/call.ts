@@ -3,6 +3,7 @@ import type { Attempt } from './attempt.ts'
 /** What the caller does with a backend: a value or a promise of one; throw for a failure. */
 export type Call<T> = (attempt: Attempt) => PromiseLike<T> | T
 
+/** What `route` resolves with. */
 export interface RouteResult<T> {
   readonly value: T
   readonly backendId: string

@@ -1,6 +1,7 @@
 import { checkCount, checkFields } from '../check-options.ts'
 import { invalidOption } from '../errors.ts'
 
+/** Between which bounds adaptive concurrency looks for its limit, in requests at a time. */
 export interface ConcurrencyOptions {
   /** Requests at a time, at all backends together. @default 20 */
   readonly min?: number

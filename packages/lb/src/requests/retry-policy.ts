@@ -2,6 +2,7 @@ import { checkCount, checkFields, checkMs, checkShare } from '../check-options.t
 import { invalidOption } from '../errors.ts'
 import type { Random } from '../random.ts'
 
+/** How often, how soon and out of which budget a failed request is tried elsewhere. */
 export interface RetryOptions {
   /** Attempts after the first one; 0 turns retries off. @default 3 */
   readonly maxRetries?: number
@@ -34,6 +35,7 @@ export function backoffMs(options: Required<RetryOptions>, retry: number, random
   return random() * Math.min(options.baseMs * 2 ** Math.min(retry - 1, 30), options.maxMs)
 }
 
+/** When a second attempt starts beside a slow one. */
 export interface HedgeOptions {
   /** A second attempt starts after this quantile of the latencies. @default 0.95 */
   readonly quantile?: number

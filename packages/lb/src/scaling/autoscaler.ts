@@ -19,6 +19,7 @@ export interface Scaler {
   scale(count: number, options: ScaleOptions): Promise<void>
 }
 
+/** Between which numbers, towards which targets and how quickly a scaler is led. */
 export interface AutoscaleOptions {
   /** @default 1 */
   readonly min?: number
@@ -50,6 +51,7 @@ export interface AutoscaleStatus extends LoadSignal {
   readonly isScaling: boolean
 }
 
+/** One scaler that is led by the load, until `close`. */
 export interface Autoscaling {
   readonly id: string
   /** What the load asks for now. */

@@ -7,6 +7,7 @@ import { tcpProbe } from '../health/tcp-probe.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import type { ManagedProcessOptions } from './managed-process.ts'
 
+/** Which program is started, and how long it may take to start and to stop. */
 export interface LocalProcessesOptions {
   /** The program; it must listen on `127.0.0.1` at the port that it is given. */
   readonly command: string

@@ -14,6 +14,7 @@ import { describe, host, ManagedProcess } from './managed-process.ts'
 
 export type { LocalProcessesOptions } from './local-processes-options.ts'
 
+/** A scaler of processes on this machine. */
 export interface LocalProcesses extends Scaler {
   /** Ids of the processes that run, the oldest first. */
   readonly pids: readonly number[]

@@ -2,6 +2,7 @@ import type { Endpoint } from '../backends/endpoint.ts'
 import { checkCount, checkFields } from '../check-options.ts'
 import { LbError } from '../errors.ts'
 
+/** What must stay of a group when one of it is removed or drained. */
 export interface ReplicaGroup {
   /** Healthy ones that must stay. @default 1 */
   readonly minHealthy?: number
@@ -9,6 +10,7 @@ export interface ReplicaGroup {
   readonly minZones?: number
 }
 
+/** How one replica group stands. */
 export interface ReplicaStatus {
   readonly group: string
   readonly total: number

@@ -16,6 +16,7 @@ export type Exclusion =
   | 'incapable'
   | 'bounded'
 
+/** One pick, as `explain` tells it. */
 export interface PickExplanation {
   readonly requestId: string | undefined
   readonly algorithm: string
@@ -35,6 +36,7 @@ export interface PickExplanation {
   readonly at: number
 }
 
+/** Backends that a pick could not have, each with the reason. */
 export type Excluded = readonly { readonly backendId: string; readonly reason: Exclusion }[]
 
 const candidateLimit = 4

@@ -15,6 +15,7 @@ import type { Strategy } from './strategy.ts'
 import { LeastOfTwo, PeakEwmaOfTwo } from './two-choices.ts'
 import { WeightedRoundRobin } from './weighted-round-robin.ts'
 
+/** The algorithms that there are. */
 export type AlgorithmName =
   | 'round-robin'
   | 'weighted-round-robin'
@@ -29,6 +30,7 @@ export type AlgorithmName =
   | 'rendezvous'
   | 'random'
 
+/** An algorithm with what it may be told; what belongs to another one is refused with `ERR_AETHER_ALGORITHM_INVALID`. */
 export interface AlgorithmOptions extends QuantumAwareOptions {
   readonly name: AlgorithmName
   /** Hashes only: no backend above this times its share of what is under way; 1.25 is usual. @default none */
@@ -60,6 +62,7 @@ const builders: Readonly<Record<AlgorithmName, Build>> = {
   random: () => new RandomChoice(),
 }
 
+/** Every algorithm, by name. */
 export const algorithmNames: readonly AlgorithmName[] = Object.keys(builders) as AlgorithmName[]
 
 /** Makes strategies of one algorithm; `ERR_AETHER_ALGORITHM_INVALID` for a name or options that do not exist. */

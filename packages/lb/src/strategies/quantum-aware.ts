@@ -5,6 +5,7 @@ import { scan } from './scan.ts'
 import type { Scratch } from './scratch.ts'
 import type { Strategy, StrategyView } from './strategy.ts'
 
+/** What counts for `quantum-aware`, and which workload needs what. */
 export interface QuantumAwareOptions {
   /** What each term counts; they are normalised to a sum of 1. */
   readonly capabilityWeight?: number

@@ -31,7 +31,13 @@ export type { Call, RouteResult } from './requests/call.ts'
 export type { AttemptFailure, NotRetried } from './requests/route-errors.ts'
 export type { Counters } from './requests/router.ts'
 export { isUnsent, type Judge, judgeStatus, type Verdict } from './requests/verdict.ts'
-export type { AutoscaleOptions, Autoscaling, Scaler } from './scaling/autoscaler.ts'
+export type {
+  AutoscaleOptions,
+  AutoscaleStatus,
+  Autoscaling,
+  ScaleOptions,
+  Scaler,
+} from './scaling/autoscaler.ts'
 export type { ReplicaGroup, ReplicaStatus } from './scaling/replica-groups.ts'
 export type { Excluded, Exclusion, PickExplanation } from './selection/pick-trace.ts'
 export {

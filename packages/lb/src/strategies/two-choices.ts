@@ -37,6 +37,11 @@ abstract class TwoChoices implements Strategy {
 
   protected abstract score(place: 0 | 1, backend: Backend, picking: Scratch): void
 
+  /** Whether the first one is taken whatever the scores are. */
+  protected areEqual(_first: Backend, _second: Backend): boolean {
+    return false
+  }
+
   private better(first: Backend, second: Backend, picking: Scratch): Backend {
     // The unhealthy are here only in a panic, which is meant to spread traffic over everyone: they are not worse, but not better than a degraded one.
     const isFirstDegraded = first.health === 'degraded'
@@ -51,19 +56,25 @@ abstract class TwoChoices implements Strategy {
     picking.note(first)
     picking.score = scores[1] as number
     picking.note(second)
+    if (this.areEqual(first, second)) return first
     return (scores[1] as number) < (scores[0] as number) ? second : first
   }
 }
 
 /**
- * Fewest requests under way for its weight; of two that have none, the one drawn first. So shares go by weight at any load: were the request to come counted
- * too, the lighter of two that are idle would never have it.
+ * Fewest requests under way for its weight, with the one to come; of two that have none, the one drawn first, so that shares go by weight where there is little
+ * to do too.
  */
 export class LeastOfTwo extends TwoChoices {
   readonly name = 'p2c'
 
   protected score(place: 0 | 1, backend: Backend): void {
-    this.scores[place] = backend.active / backend.effectiveWeight
+    this.scores[place] = (backend.active + 1) / backend.effectiveWeight
+  }
+
+  protected override areEqual(first: Backend, second: Backend): boolean {
+    // Otherwise the lighter of two that are idle would never have it, and the draw has weighed them already.
+    return first.active === 0 && second.active === 0
   }
 }
 

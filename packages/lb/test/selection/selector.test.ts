@@ -254,8 +254,8 @@ describe('explain', () => {
     })
     expect(picks[0]!.candidates).toEqual(
       expect.arrayContaining([
-        { backendId: held.backend.id, score: 1 },
-        { backendId: second.backend.id, score: 0 },
+        { backendId: held.backend.id, score: 2 },
+        { backendId: second.backend.id, score: 1 },
       ]),
     )
     for (const lease of [held, second, third]) lease.done()

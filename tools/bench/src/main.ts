@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { balancerScenarios } from './balancer/scenarios.ts'
+import { runTail, tailScenario } from './balancer/tail.ts'
 import { idleScenario, runIdle } from './idle.ts'
 import { recoverScenario, runRecover } from './recover/recover.ts'
 import { type Report, render } from './report.ts'
@@ -16,7 +17,13 @@ interface Flags {
   readonly profile?: string
 }
 
-const all: readonly Scenario[] = [...scenarios, ...balancerScenarios, recoverScenario, idleScenario]
+const all: readonly Scenario[] = [
+  ...scenarios,
+  ...balancerScenarios,
+  tailScenario,
+  recoverScenario,
+  idleScenario,
+]
 
 function positive(value: string): number {
   const number = Number(value)
@@ -27,6 +34,7 @@ function positive(value: string): number {
 async function run(scenario: Scenario, flags: Flags): Promise<Report> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   if (scenario === idleScenario) return runIdle(Math.min(flags.rounds, 3), say)
+  if (scenario === tailScenario) return runTail(flags.rounds, say)
   if (scenario === recoverScenario) return runRecover(scenario, flags.rounds, say)
   return runScenario(scenario, {
     rounds: flags.rounds,

@@ -57,15 +57,3 @@ it('shows every scenario in its page, with its claim, its table and a plot that 
     for (const variant of variants) expect(part).toMatch(new RegExp(`\\| ${variant} +\\|`))
   }
 })
-
-it('tells programs and people whether the bars of lb-tail are met', () => {
-  const { scenario, bars } = JSON.parse(run('bench/lb-tail.bench.ts', '--json')) as {
-    scenario: string
-    bars: { peer: string; isMet: boolean }[]
-  }
-  expect(scenario).toBe('lb-tail')
-  expect(bars).toMatchObject([
-    { peer: 'p2c', isMet: true },
-    { peer: 'round-robin', isMet: true },
-  ])
-})

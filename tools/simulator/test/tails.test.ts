@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { benchTail } from '../src/bench-tail.ts'
 import { prediction, quantile, spreadOf } from '../src/statistics.ts'
 import { simulateTail, tailAlgorithms, type TailName, tailWorlds, warmUpMs } from '../src/tails.ts'
 
@@ -108,16 +107,5 @@ describe('a simulation', () => {
     expect(first).not.toEqual(other)
     // 6400 a second, give or take four standard deviations.
     expect(Math.abs(first!.length - 12_800)).toBeLessThan(4 * Math.sqrt(12_800))
-  })
-})
-
-describe('lb-tail', () => {
-  it('meets its bars', () => {
-    const { bars, p999Ms } = benchTail({ seconds: 30 })
-    expect(bars.map(({ peer, bar, isMet }) => [peer, bar, isMet])).toEqual([
-      ['p2c', 0.8, true],
-      ['round-robin', 0.1, true],
-    ])
-    for (const { ratio, p999Ms: theirs } of bars) expect(ratio).toBeCloseTo(p999Ms / theirs)
   })
 })

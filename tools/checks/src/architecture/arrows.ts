@@ -1,6 +1,6 @@
 /**
  * Which workspace packages each package may need when it runs: the arrows of ARCHITECTURE.md, for packages that exist and those to come.
- * Tests are freer, see `check-architecture.ts`; tools may use everything and nothing uses them, but for tests and tools that start servers.
+ * Tests are freer, see `check-architecture.ts`; tools may use everything and nothing else uses them, but for tests that start servers.
  */
 export const arrows: Readonly<Record<string, readonly string[]>> = {
   '@aether/wire': [],

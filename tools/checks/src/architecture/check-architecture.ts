@@ -39,8 +39,8 @@ function checkManifest(
   }
   for (const name of allDependencies(each.manifest)) {
     const target = workspace.get(name)
-    if (target?.group === 'tools' && name !== servicesTool)
-      object('tools', `depends on ${name}: nothing uses a tool`)
+    if (target?.group === 'tools' && each.group !== 'tools' && name !== servicesTool)
+      object('tools', `depends on ${name}: nothing but a tool uses a tool`)
     if (target?.group === 'apps' && each.group === 'packages')
       object('apps', `depends on ${name}: a package knows no app`)
   }

@@ -73,11 +73,10 @@ function judgePackage({ each, workspace, isSource, declared }: Scope, specifier:
   }
   const name = packageName(specifier)
   const target = workspace.get(name)
-  if (target?.group === 'tools' && name !== each.name) {
+  if (target?.group === 'tools' && each.group !== 'tools') {
     if (name !== servicesTool)
-      return { rule: 'tools', message: `imports "${specifier}": nothing uses a tool` }
-    if (isSource && each.group !== 'tools')
-      return { rule: 'tools', message: `imports "${specifier}": only tests may start servers` }
+      return { rule: 'tools', message: `imports "${specifier}": nothing but a tool uses a tool` }
+    if (isSource) return { rule: 'tools', message: `imports "${specifier}": only tests may start servers` }
   }
   if (isSource && onlyForTests.includes(name) && name !== each.name) {
     return { rule: 'testing', message: `imports "${specifier}": only tests may` }

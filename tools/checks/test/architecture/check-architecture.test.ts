@@ -154,7 +154,7 @@ const breaks: readonly Break[] = [
     what: 'a tool as a dependency, be it for development',
     rule: 'tools',
     file: 'packages/broker/package.json',
-    message: 'depends on @aether/bench: nothing uses a tool',
+    message: 'depends on @aether/bench: nothing but a tool uses a tool',
     files: {
       'packages/broker/package.json': manifest('@aether/broker', {
         dependencies: { '@aether/wire': any, '@aether/engine': any },
@@ -184,7 +184,7 @@ const breaks: readonly Break[] = [
     what: 'a tool in an import of a test',
     rule: 'tools',
     file: 'packages/core/test/speed.test.ts:1',
-    message: 'imports "@aether/bench": nothing uses a tool',
+    message: 'imports "@aether/bench": nothing but a tool uses a tool',
     files: { 'packages/core/test/speed.test.ts': `import '@aether/bench'` },
   },
   {

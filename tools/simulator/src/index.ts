@@ -1,0 +1,2 @@
+export { quantile } from './statistics.ts'
+export { simulateTail, type TailOptions, type TailWorld, tailWorlds } from './tails.ts'

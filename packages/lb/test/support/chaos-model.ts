@@ -46,6 +46,8 @@ export class ChaosModel {
   private readonly backends = new Map<Backend, Known>()
   /** Where sessions were, and until when they may be led there. */
   private readonly homes = new Map<string, Map<Backend, number>>()
+  /** Those that were there at the last `check`. */
+  private settled: ReadonlySet<Backend> = new Set()
   private readonly lb: Balancer
   private readonly clock: Clock
   private readonly options: ModelOptions
@@ -134,7 +136,11 @@ export class ChaosModel {
       this.fail(`request ${routed.request.id} is over, its attempt at ${backend.id} is not`)
     if (code !== 'ERR_AETHER_BACKENDS_NONE' && code !== 'ERR_AETHER_BREAKER_OPEN') return
     const fit = this.lb.backends.find(
-      (backend) => !backend.isDraining && this.objection(backend, routed.request, routed.tried) === undefined,
+      (backend) =>
+        // One that joined this very moment came after the balancer had said so: promises tell it a little later.
+        this.settled.has(backend) &&
+        !backend.isDraining &&
+        this.objection(backend, routed.request, routed.tried) === undefined,
     )
     if (fit !== undefined) this.fail(`${code} though ${fit.id} would take it`)
   }
@@ -142,6 +148,7 @@ export class ChaosModel {
   /** What must hold whenever nothing is about to happen. */
   check(queueLimit: number): void {
     const now = this.now()
+    this.settled = new Set(this.lb.backends)
     for (const { dueAt, request } of this.open)
       if (now > dueAt + tickMs)
         this.fail(

@@ -26,8 +26,10 @@ export function checkConcurrency(
 
 /** Samples between two adjustments. */
 const windowSize = 20
-/** How slowly the usual latency follows down: over some 600 samples. */
-const fallShare = windowSize / 600
+/** The usual latency is the plain mean at first: those that end first are the quickest, and must not stand for all. */
+const learningWindows = 5
+/** How slowly it follows down afterwards: over some 6,000 samples, or chance alone would take it far below the mean. */
+const fallShare = windowSize / 6_000
 /** And up: over some 60,000. What grows with the limit must not soon count as usual, or the limit would excuse its own growth and end at its maximum. */
 const riseShare = windowSize / 60_000
 
@@ -42,6 +44,7 @@ export class GradientLimit {
   private sumMs = 0
   private samples = 0
   private busiest = 0
+  private windows = 0
   private readonly options: Required<ConcurrencyOptions>
 
   constructor(options: Required<ConcurrencyOptions>) {
@@ -61,7 +64,8 @@ export class GradientLimit {
     this.sumMs = 0
     this.samples = 0
     this.busiest = 0
-    const share = this.longMs === 0 ? 1 : shortMs > this.longMs ? riseShare : fallShare
+    const isLearning = ++this.windows <= learningWindows
+    const share = isLearning ? 1 / this.windows : shortMs > this.longMs ? riseShare : fallShare
     this.longMs += (shortMs - this.longMs) * share
     // After a long slow time the usual latency would excuse anything: it comes down faster than it went up.
     if (this.longMs > shortMs * 2) this.longMs *= 0.95

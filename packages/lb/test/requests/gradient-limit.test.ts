@@ -46,15 +46,22 @@ describe('the adaptive limit', () => {
   it('shrinks by the gradient once latency is more than 1.5 times the usual one, by half at most', () => {
     const times = (factor: number): number => {
       const limit = new GradientLimit(checkConcurrency({ initial: 100, max: 1_000 }))
-      feed(limit, 10, 1)
+      feed(limit, 10, 5)
       return feed(limit, 10 * factor, 1)[0]!
     }
-    expect(times(1.5)).toBe(101)
-    // g = 1.5 / 2: 0.8 · 100.8 + 0.2 · (100.8 · 0.75 + 4)
-    expect(times(2)).toBe(96)
-    // g is 0.5 from three times on: 0.8 · 100.8 + 0.2 · (50.4 + 4)
-    expect(times(3.5)).toBe(91)
-    expect(times(100)).toBe(91)
+    expect(times(1.5)).toBe(104)
+    // g = 1.5 / 2: 0.8 · 104 + 0.2 · (104 · 0.75 + 4)
+    expect(times(2)).toBe(99)
+    // g is 0.5 from three times on: 0.8 · 104 + 0.2 · (52 + 4)
+    expect(times(3.5)).toBe(94)
+    expect(times(100)).toBe(94)
+  })
+
+  it('is not led by those that end first, which are the quickest', () => {
+    const limit = new GradientLimit(checkConcurrency({}))
+    feed(limit, 2, 1)
+    feed(limit, 10, 200)
+    expect(limit.current).toBeGreaterThan(100)
   })
 
   it('says nothing about room that is not used', () => {

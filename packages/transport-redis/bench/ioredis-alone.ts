@@ -1,10 +1,16 @@
 /**
- * What ioredis does by itself on a real Cluster when something fails: what `docs/adr/0009-redis-deployments.md` says of it. Takes half a minute.
+ * What ioredis does by itself on a real Cluster and behind a real Sentinel when something fails: what `docs/adr/0009-redis-deployments.md` says of it. Takes half a minute.
  *
  *     node --conditions=@aether/source --import tsx bench/ioredis-alone.ts
  */
-import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '@aether/services'
-import { Cluster } from 'ioredis'
+import {
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+  startRedisSentinel,
+} from '@aether/services'
+import { Cluster, Redis } from 'ioredis'
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 
 async function connected(
@@ -113,8 +119,28 @@ async function nameless(): Promise<void> {
   const node = await startRedis({ config: { 'cluster-enabled': 'yes' } })
   await node.cli('cluster', 'addslotsrange', 0, 16_383)
   const set = async (): Promise<string> => (await connected([node])).set('key', 'value')
-  console.log('a node that never met another:', await Promise.race([set(), pause(5_000, 'unsettled after 5 s')]))
+  console.log(
+    'a node that never met another:',
+    await Promise.race([set(), pause(5_000, 'unsettled after 5 s')]),
+  )
   await node.close()
+}
+
+async function switches(): Promise<void> {
+  const [own, other] = await Promise.all([startRedisSentinel(), startRedisSentinel()])
+  await own.sentinel.cli('sentinel', 'monitor', 'other', '127.0.0.1', other.master.port, 1)
+  const sentinels = [{ host: '127.0.0.1', port: own.sentinel.port }]
+  const client = new Redis({ sentinels, name: own.name, failoverDetector: true })
+  await client.ping()
+  let ended = 0
+  client.on('close', () => ended++)
+  const replicas = (): Promise<string> => own.sentinel.cli('sentinel', 'replicas', 'other')
+  while (!(await replicas()).includes('master-link-status\nok')) await pause(100)
+  await own.sentinel.cli('sentinel', 'failover', 'other')
+  await pause(5_000)
+  console.log('another master of its Sentinels changed: connections ended', ended)
+  client.disconnect()
+  await Promise.all([own.close(), other.close()])
 }
 
 const cluster = await startRedisCluster()
@@ -125,4 +151,5 @@ await freezes(cluster)
 await asks(cluster)
 await cluster.close()
 await nameless()
+await switches()
 process.exit()

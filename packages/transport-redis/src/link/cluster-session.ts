@@ -26,7 +26,8 @@ export class ClusterSession implements Session {
   /** A frozen node keeps nobody from those that answer: to find one, to ask it for the slots, and to reach their masters may take a third each. */
   readonly #stepTimeoutMs: number
   readonly #random: () => number
-  readonly #nodes = new Set<Redis>()
+  /** To nodes, and those by which the driver asks for the slots. */
+  readonly #connections = new Set<Redis>()
   readonly #pipes = new WeakMap<Redis, Pipe>()
   #listening: Connection | undefined
   #cluster: Cluster | undefined
@@ -87,7 +88,7 @@ export class ClusterSession implements Session {
   }
 
   watched(): readonly Redis[] {
-    return [...this.#nodes, this.listener]
+    return [...(this.#cluster?.nodes() ?? []), this.listener]
   }
 
   onSilent(redis: Redis): void {
@@ -100,8 +101,8 @@ export class ClusterSession implements Session {
     clearTimeout(this.#seeking)
     const cluster = this.#cluster
     cluster?.disconnect()
-    await Promise.all([this.#listening?.destroy(), ...[...this.#nodes].map(disconnected)])
-    // Resolves when one that is under way is over; without nodes none begins.
+    await Promise.all([this.#listening?.destroy(), ...[...this.#connections].map(disconnected)])
+    // One that is under way has failed by that; without nodes none begins.
     if (cluster !== undefined)
       await new Promise<void>((resolve) => cluster.refreshSlotsCache(() => resolve()))
   }
@@ -142,9 +143,8 @@ export class ClusterSession implements Session {
   }
 
   readonly #onNode = (node: Redis): void => {
-    this.#nodes.add(node)
-    foundAt(node)
-    node.once('end', () => this.#nodes.delete(node))
+    this.#keep(node)
+    foundAt(node, (asking) => this.#keep(asking))
     // The driver waits for no answer to this, so that its failure would end the process.
     const asking = node.asking.bind(node)
     node.asking = () => asking().catch(() => 'OK')
@@ -153,6 +153,12 @@ export class ClusterSession implements Session {
       const timer = setTimeout(() => endSilent(node), this.#stepTimeoutMs)
       for (const event of ['ready', 'close']) node.once(event, () => clearTimeout(timer))
     })
+  }
+
+  /** So that none is left behind. */
+  #keep(redis: Redis): void {
+    this.#connections.add(redis)
+    redis.once('end', () => this.#connections.delete(redis))
   }
 
   readonly #onNodeLost = (): void => {

@@ -1,5 +1,4 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { sentinelError } from './sentinel-options.ts'
 
 /** What every connection of ours has in common: it lives once, repeats nothing and keeps nothing for later. The link alone decides what happens next. */
 export const onceOnly: RedisOptions = {
@@ -18,7 +17,6 @@ export const onceOnly: RedisOptions = {
 export class Connection {
   readonly redis: Redis
   #error: Error | undefined
-  #sentinelError: Error | undefined
   #isOver = false
   #onLost: ((error: Error) => void) | undefined
 
@@ -26,11 +24,7 @@ export class Connection {
     this.redis = new Redis({ ...options, ...onceOnly, replyMapping: 'legacy' })
     // For good: the driver writes to the console what nobody hears.
     this.redis.on('error', (error: Error) => {
-      const isOfSentinels = error.message.startsWith('All sentinels are unreachable')
-      this.#error ??= isOfSentinels ? (this.#sentinelError ?? error) : error
-    })
-    this.redis.on('sentinelError', (error: Error) => {
-      this.#sentinelError = sentinelError(error, options.name ?? '', options.tls !== undefined)
+      this.#error ??= error
     })
     this.redis.on('close', () => this.#ended())
   }

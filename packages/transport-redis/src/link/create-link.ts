@@ -2,11 +2,10 @@ import type { ResolvedOptions } from '../options.ts'
 import type { Target } from '../target.ts'
 import { ClientSession } from './client-session.ts'
 import { ClusterSession } from './cluster-session.ts'
-import { driverOptions } from './driver-options.ts'
+import { accessOptions, driverOptions } from './driver-options.ts'
 import { Link } from './link.ts'
 import type { RedisLink } from './redis-link.ts'
-import { eachSentinel, sentinelOptions } from './sentinel-options.ts'
-import { SentinelWatch } from './sentinel-watch.ts'
+import { Sentinels } from './sentinels.ts'
 import { ServerSession } from './server-session.ts'
 import { opening, type OpenSession } from './session.ts'
 
@@ -29,10 +28,12 @@ function opener(target: Target, attemptTimeoutMs: number): OpenSession {
       return (signal) => opening(new ServerSession(nameOf(target), options), signal)
     }
     case 'sentinel': {
-      const options = sentinelOptions(target, attemptTimeoutMs)
-      const sentinels = eachSentinel(target, attemptTimeoutMs)
-      const watch = (): SentinelWatch => new SentinelWatch(target.name, sentinels, attemptTimeoutMs)
-      return (signal) => opening(new ServerSession(nameOf(target), options, watch()), signal)
+      const options = accessOptions(target, attemptTimeoutMs)
+      const name = nameOf(target)
+      return (signal) => {
+        const session = new ServerSession(name, options, new Sentinels(target, attemptTimeoutMs))
+        return opening(session, signal)
+      }
     }
     case 'cluster':
       return (signal) => opening(new ClusterSession(target, attemptTimeoutMs, Math.random), signal)

@@ -4,14 +4,15 @@ type Callback = (error: Error | null, ranges: unknown) => void
 
 /**
  * Has what a node says of itself and others named by the host under which it was found, where it knows no other: a node that never met one, or one whose Cluster
- * keeps addresses to itself. The driver would pass over those.
+ * keeps addresses to itself. The driver would pass over those. `onAsking` gets each connection by which the driver asks.
  */
-export function foundAt(node: Redis): void {
+export function foundAt(node: Redis, onAsking: (asking: Redis) => void): void {
   const host = node.options.host ?? ''
   const duplicate = node.duplicate.bind(node)
   // The driver asks for the slots by a connection like this one.
   node.duplicate = (override) => {
     const asking = duplicate(override)
+    onAsking(asking)
     const ask = asking.cluster.bind(asking) as (what: string, then: Callback) => unknown
     const cluster = (what: string, then: Callback): unknown =>
       ask(what, (error, ranges) => {

@@ -1,51 +1,61 @@
 import type { Command, Redis, RedisOptions } from 'ioredis'
 import { Connection } from './connection.ts'
 import { Pipe } from './pipe.ts'
-import type { SentinelWatch } from './sentinel-watch.ts'
+import type { Sentinels } from './sentinels.ts'
 import { endSilent, type Session } from './session.ts'
+
+interface Opened {
+  readonly commands: Connection
+  readonly listening: Connection
+  readonly pipe: Pipe
+}
 
 /** Both connections to one server, also to the one that Sentinels name. */
 export class ServerSession implements Session {
   name: string
-  readonly listener: Redis
-  readonly #commands: Connection
-  readonly #listening: Connection
-  readonly #pipe: Pipe
-  readonly #watch: SentinelWatch | undefined
+  readonly #options: RedisOptions
+  readonly #sentinels: Sentinels | undefined
+  #connections: Opened | undefined
+  #isOver = false
 
-  constructor(name: string, options: RedisOptions, watch?: SentinelWatch) {
+  /** With `sentinels` they say which server it is. */
+  constructor(name: string, options: RedisOptions, sentinels?: Sentinels) {
     this.name = name
-    this.#commands = new Connection(options)
-    this.#listening = new Connection(options)
-    this.listener = this.#listening.redis
-    this.#pipe = new Pipe(this.#commands.redis)
-    this.#watch = watch
+    this.#options = options
+    this.#sentinels = sentinels
+  }
+
+  get listener(): Redis {
+    return this.#opened().listening.redis
   }
 
   async open(): Promise<void> {
-    this.#watch?.start()
-    await Promise.all([this.#commands.open(), this.#listening.open()])
-    if (this.#watch === undefined) return
-    const [master, heard] = [addressOf(this.#commands.redis), addressOf(this.listener)]
-    if (master !== heard) throw new Error(`the Sentinels named ${master} first and then ${heard}`)
-    this.name = master
+    const master = await this.#sentinels?.master()
+    if (this.#isOver) return
+    if (master !== undefined) this.name = `${master.host}:${master.port}`
+    const options = { ...this.#options, ...master }
+    const [commands, listening] = [new Connection(options), new Connection(options)]
+    this.#connections = { commands, listening, pipe: new Pipe(commands.redis) }
+    await Promise.all([commands.open(), listening.open()])
   }
 
   send(command: Command): void {
-    this.#pipe.send(command)
+    this.#opened().pipe.send(command)
   }
 
   onLost(handler: (error: Error) => void): void {
-    this.#commands.onLost(handler)
-    this.#listening.onLost(handler)
-    this.#watch?.onSwitch((address) => {
-      // It may be told of the switch that it has followed already.
+    const { commands, listening } = this.#opened()
+    commands.onLost(handler)
+    listening.onLost(handler)
+    this.#sentinels?.onMaster((address) => {
+      // They may tell of the change that was followed already.
       if (address !== this.name) handler(new Error(`The Sentinels chose another master, ${address}.`))
     })
   }
 
   watched(): readonly Redis[] {
-    return [this.#commands.redis, this.listener, ...(this.#watch?.watched() ?? [])]
+    const { commands, listening } = this.#opened()
+    return [commands.redis, listening.redis, ...(this.#sentinels?.watched() ?? [])]
   }
 
   onSilent(redis: Redis): void {
@@ -54,10 +64,13 @@ export class ServerSession implements Session {
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#commands.destroy(), this.#listening.destroy(), this.#watch?.destroy()])
+    this.#isOver = true
+    const { commands, listening } = this.#connections ?? {}
+    await Promise.all([commands?.destroy(), listening?.destroy(), this.#sentinels?.destroy()])
   }
-}
 
-function addressOf({ stream }: Redis): string {
-  return `${stream.remoteAddress}:${stream.remotePort}`
+  #opened(): Opened {
+    if (this.#connections === undefined) throw new Error('The session was not opened.')
+    return this.#connections
+  }
 }

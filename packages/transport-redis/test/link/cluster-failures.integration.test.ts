@@ -1,5 +1,7 @@
 import { silentLogger } from '@aether/core'
 import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '@aether/services'
+import { until } from '@aether/testing'
+import { getActiveResourcesInfo } from 'node:process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLink } from '../../src/link/create-link.ts'
 import type { RedisLink } from '../../src/link/redis-link.ts'
@@ -58,7 +60,7 @@ test('a call runs once when it resolves, and at most once when it rejects', asyn
       return false
     }
   }
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 9; round++) {
     // Never all at once: then the link would begin anew.
     const node = cluster.masters[round % 3] as RedisServer
     const killed = node.cli('client', 'kill', 'type', 'normal').then(() => true)
@@ -125,6 +127,27 @@ test('what a node is asked that freezes is settled, what it is asked then waits,
   // Once for sure, and what was lost perhaps.
   expect([2, 3]).toContain(await waiting)
   await link.close()
+})
+
+test('close leaves nothing at once, also while a frozen node is asked for the slots', async () => {
+  const before = getActiveResourcesInfo().length
+  const link = await opened({
+    cluster: [cluster.urls[0] as string],
+    keepAliveMs: 200,
+    attemptTimeoutMs: 6_000,
+  })
+  const keys = ['{a}', '{b}', '{c}', '{d}', '{e}', '{f}'].map((tag) => `${tag}close`)
+  await Promise.all(keys.map((key) => link.run(count, [key], [])))
+  const frozen = cluster.masters.slice(1)
+  for (const node of frozen) node.freeze()
+  // Until the one that is left is all that answers, and the others are sought.
+  for (const key of keys)
+    await link.run(count, [key], [], { signal: AbortSignal.timeout(400) }).catch(() => {})
+  const began = performance.now()
+  await link.close()
+  await until(() => getActiveResourcesInfo().length <= before)
+  expect(performance.now() - began).toBeLessThan(500)
+  for (const node of frozen) node.thaw()
 })
 
 test('a slot that moves to a node that dies', { timeout: 40_000 }, async () => {

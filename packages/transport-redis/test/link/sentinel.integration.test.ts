@@ -1,6 +1,8 @@
 import { silentLogger } from '@aether/core'
 import { type RedisSentinel, startRedisSentinel } from '@aether/services'
 import { Redis } from 'ioredis'
+import { until } from '@aether/testing'
+import { getActiveResourcesInfo } from 'node:process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -138,6 +140,22 @@ test(
     await Promise.all([own.close(), other.close()])
   },
 )
+
+test('close leaves nothing at once, also while a frozen Sentinel is asked', { timeout: 40_000 }, async () => {
+  const own = await startRedisSentinel()
+  own.sentinel.freeze()
+  const before = getActiveResourcesInfo().length
+  const link = createLink(resolveOptions({ ...options(), sentinels: [own.sentinel.url], name: own.name }))
+  const start = link.start(silentLogger).catch((error: unknown) => error)
+  await until(() => getActiveResourcesInfo().includes('TCPSocketWrap'))
+  const began = performance.now()
+  await link.close()
+  await until(() => getActiveResourcesInfo().length <= before)
+  expect(performance.now() - began).toBeLessThan(1_000)
+  expect(await start).toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
+  own.sentinel.thaw()
+  await own.close()
+})
 
 test('a frozen Sentinel keeps nobody from asking the next one', { timeout: 40_000 }, async () => {
   const [own, frozen] = await Promise.all([startRedisSentinel(), startRedisSentinel()])

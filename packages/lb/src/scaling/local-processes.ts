@@ -4,13 +4,13 @@ import { checkCount } from '../check-options.ts'
 import { closedError } from '../errors.ts'
 import { log } from '../observe/event-log.ts'
 import type { ScaleOptions, Scaler } from './autoscaler.ts'
-import { freePort } from './free-port.ts'
 import {
   type CheckedLocalProcesses,
   checkLocalProcesses,
   type LocalProcessesOptions,
 } from './local-processes-options.ts'
 import { describe, host, ManagedProcess } from './managed-process.ts'
+import { reservePort } from './reserve-port.ts'
 
 export type { LocalProcessesOptions } from './local-processes-options.ts'
 
@@ -33,7 +33,8 @@ interface Place {
   readyAt: number
   /** Ends soon after another. */
   ends: number
-  isStopping: boolean
+  /** Settles once it is stopped, or stays after all. */
+  stopping: Promise<void> | undefined
 }
 
 /**
@@ -59,7 +60,7 @@ class ProcessScaler implements LocalProcesses {
   }
 
   get count(): number {
-    return this.places.filter((place) => !place.isStopping).length
+    return this.places.filter((place) => place.stopping === undefined).length
   }
 
   get pids(): readonly number[] {
@@ -70,7 +71,7 @@ class ProcessScaler implements LocalProcesses {
     checkCount(count, 'count', 0)
     if (this.closed.signal.aborted) throw closedError()
     const signals = [this.closed.signal, ...(options.signal === undefined ? [] : [options.signal])]
-    const staying = this.places.filter((place) => !place.isStopping)
+    const staying = this.places.filter((place) => place.stopping === undefined)
     const missing = Math.max(0, count - staying.length)
     await settleAll([
       ...Array.from({ length: missing }, () => this.open(AbortSignal.any(signals))),
@@ -90,7 +91,7 @@ class ProcessScaler implements LocalProcesses {
 
   private async shutDown(): Promise<void> {
     this.closed.abort(closedError())
-    await settleAll(this.places.map((place) => this.stop(place, true)))
+    await settleAll(this.places.map((place) => this.stopForGood(place)))
   }
 
   /** A new place whose process is ready; without one where it fails. */
@@ -105,7 +106,7 @@ class ProcessScaler implements LocalProcesses {
       restart: undefined,
       readyAt: 0,
       ends: 0,
-      isStopping: false,
+      stopping: undefined,
     }
     this.places.push(place)
     try {
@@ -117,25 +118,26 @@ class ProcessScaler implements LocalProcesses {
   }
 
   private async start(place: Place, signal: AbortSignal): Promise<void> {
-    const port = await freePort(host, this.ports)
-    signal.throwIfAborted()
-    if (place.isStopping) throw closedError()
-    const process = new ManagedProcess(port, this.options)
-    this.ports.add(port)
-    place.process = process
-    // No promise of it rejects.
-    void process.ended.then(() => this.ports.delete(port))
+    const port = await reservePort(host, this.ports)
+    let process: ManagedProcess | undefined
     try {
+      signal.throwIfAborted()
+      if (place.stopping !== undefined) throw closedError()
+      process = new ManagedProcess(port, this.options)
+      place.process = process
       await process.untilReady(signal)
       signal.throwIfAborted()
       // It was to be stopped while it started.
-      if (place.isStopping) throw closedError()
+      if (place.stopping !== undefined) throw closedError()
       place.backend = this.balancer.add({ ...this.options.backend, id: place.id, host, port })
     } catch (error) {
-      process.kill()
-      await process.ended
+      process?.kill()
+      await process?.ended
+      this.ports.delete(port)
       throw error
     }
+    // No promise of it rejects.
+    void process.ended.then(() => this.ports.delete(port))
     place.readyAt = performance.now()
     log(this.options.logger, 'info', 'process-started', { backendId: place.id, pid: process.pid, port })
     void process.exited.then(() => this.onEnd(place, process))
@@ -143,7 +145,7 @@ class ProcessScaler implements LocalProcesses {
 
   /** Nobody asked for it: it leaves the balancer at once, and comes back after a pause. */
   private onEnd(place: Place, process: ManagedProcess): void {
-    if (place.isStopping || place.process !== process || process.exit === undefined) return
+    if (place.stopping !== undefined || place.process !== process || process.exit === undefined) return
     this.removeBackend(place)
     const { restartMs, maxRestartMs, logger } = this.options
     if (performance.now() - place.readyAt >= maxRestartMs) place.ends = 0
@@ -172,7 +174,7 @@ class ProcessScaler implements LocalProcesses {
     try {
       await this.start(place, this.closed.signal)
     } catch (error) {
-      if (place.isStopping || this.closed.signal.aborted) return
+      if (place.stopping !== undefined || this.closed.signal.aborted) return
       const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))
       const reason = error instanceof Error ? error.message : String(error)
       log(logger, 'error', 'process-failed', { backendId: place.id, reason, restartMs: delayMs })
@@ -181,17 +183,26 @@ class ProcessScaler implements LocalProcesses {
   }
 
   private async stop(place: Place, force: boolean): Promise<void> {
-    if (place.isStopping) return
-    place.isStopping = true
     clearTimeout(place.restart)
+    place.stopping = this.end(place, force)
     try {
-      await this.end(place, force)
+      await place.stopping
     } catch (error) {
       // Its group needs it: it stays.
-      place.isStopping = false
+      place.stopping = undefined
       throw error
     }
     this.leave(place)
+  }
+
+  /** One that stops already is waited for, and stopped again if its group has kept it. */
+  private async stopForGood(place: Place): Promise<void> {
+    try {
+      await place.stopping
+    } catch {
+      // Whoever asked for that is told.
+    }
+    if (place.stopping === undefined) await this.stop(place, true)
   }
 
   private async end(place: Place, force: boolean): Promise<void> {

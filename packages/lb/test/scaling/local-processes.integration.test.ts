@@ -210,6 +210,31 @@ describe('local processes', () => {
     expect([scaler.count, lb.backends.length]).toEqual([2, 2])
   })
 
+  it('are gone once it is closed, also those that were asked to stop before', async () => {
+    const { lb, scaler } = processes('serves', { stopTimeoutMs: 300 })
+    await scaler.scale(1)
+    const lease = lb.pick()
+    const [pid] = scaler.pids
+    const stopping = scaler.scale(0)
+    await scaler.close()
+    expect(isAlive(pid!)).toBe(false)
+    await stopping
+    lease.done()
+  })
+
+  it('are gone once it is closed, also those that their group has just kept', async () => {
+    const lb = createBalancer({ groups: { api: {} } })
+    const args = [script, 'serves']
+    const scaler = localProcesses(lb, { command: execPath, args, backend: { group: 'api' } })
+    closers.push(() => scaler.close())
+    await scaler.scale(1)
+    const [pid] = scaler.pids
+    const kept = scaler.scale(0).catch((error: LbError) => error.code)
+    await scaler.close()
+    expect([isAlive(pid!), scaler.count, lb.backends.length]).toEqual([false, 0, 0])
+    expect(await kept).toBe('ERR_AETHER_REPLICAS_SHORT')
+  })
+
   it('finish what they are at before they end', async () => {
     const { lb, scaler } = processes('serves')
     await scaler.scale(1)

@@ -190,7 +190,7 @@ export class Autoscaler implements Autoscaling {
     return this.quiet.most
   }
 
-  /** Rejects after the timeout at once, but settles for the next call only when the scaler does: two calls at a time would undo each other. */
+  /** One that takes too long is told of and aborted, but waited for all the same: two calls at a time would undo each other. */
   private async scale(to: number): Promise<void> {
     const stop = new AbortController()
     const { timeoutMs } = this.times
@@ -220,7 +220,7 @@ export class Autoscaler implements Autoscaling {
       current: this.scaler.count,
       utilisation: slots === 0 ? 0 : busy / slots,
       queued: this.world.router.queue.size,
-      slotsEach: up.length === 0 ? 1 : slots / up.length,
+      slotsEach: up.length === 0 ? 0 : slots / up.length,
       latencyMs: this.latencyMs,
     }
   }

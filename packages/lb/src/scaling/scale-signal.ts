@@ -5,9 +5,9 @@ export interface LoadSignal {
   /** Slots held, of all slots: 0 to 1. */
   readonly utilisation: number
   readonly queued: number
-  /** Slots of one backend. */
+  /** Slots of one backend that is up; 0 while none is. */
   readonly slotsEach: number
-  /** Highest p95 of a backend; 0 where nothing is known. */
+  /** Recent p95 of all backends together; 0 where nothing is known, or it does not count. */
   readonly latencyMs: number
 }
 
@@ -29,11 +29,17 @@ const tolerance = 0.1
 export function desiredCount(signal: LoadSignal, targets: ScaleTargets): number {
   const { current, utilisation, queued, slotsEach, latencyMs } = signal
   if (current === 0) return Math.max(targets.min, queued > 0 ? 1 : 0)
-  const wanted = utilisation + queued / Math.max(1, slotsEach * current)
+  // Nobody works while everybody is down: that says nothing of how many there should be afterwards.
+  if (slotsEach === 0) return clamp(current, targets)
+  const wanted = utilisation + queued / (slotsEach * current)
   const byLoad = wanted / targets.utilisation
   const byLatency = targets.latencyMs === undefined ? 0 : latencyMs / targets.latencyMs
   const ratio = Math.max(byLoad, byLatency > 1 ? byLatency : 0)
   const isNear = Math.abs(ratio - 1) <= tolerance
   const desired = isNear ? current : Math.ceil(current * ratio - 1e-9)
-  return Math.min(targets.max, Math.max(targets.min, desired))
+  return clamp(desired, targets)
+}
+
+function clamp(count: number, { min, max }: ScaleTargets): number {
+  return Math.min(max, Math.max(min, count))
 }

@@ -19,6 +19,8 @@ describe('the wanted number', () => {
     ['little latency, which is no reason to shrink', { latencyMs: 1 }, 4],
     ['more than there may be', { utilisation: 1, queued: 1_000 }, 20],
     ['nothing there, and someone waits', { current: 0, queued: 1 }, 1],
+    ['nobody up', { utilisation: 0, slotsEach: 0 }, 4],
+    ['nobody up, of more than there may be', { current: 30, utilisation: 0, slotsEach: 0 }, 20],
   ])('with %s', (_, change, wanted) => {
     expect(desiredCount({ ...signal, ...change }, targets)).toBe(wanted)
   })
@@ -109,6 +111,22 @@ describe('autoscaling', () => {
     await clock.pass(1_000)
     expect(machines.count).toBe(4)
     for (const lease of held) lease.done()
+  })
+
+  it('does not shrink while everybody is down', async () => {
+    let isUp = true
+    const { lb, clock } = fleet(4, { healthCheck: { probe: () => isUp, intervalMs: 1_000 } })
+    lb.start()
+    const calls: number[] = []
+    const scaler = { count: 4, scale: async (count: number) => void calls.push(count) }
+    lb.autoscale(scaler, { scaleInCooldownMs: 20_000 })
+    isUp = false
+    await clock.pass(600_000)
+    expect(calls).toEqual([])
+    isUp = true
+    await clock.pass(60_000)
+    expect(calls[0]).toBe(1)
+    await lb.close()
   })
 
   it('starts at the minimum at once', async () => {

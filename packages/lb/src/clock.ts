@@ -1,3 +1,5 @@
+import { checkFunction } from './check-options.ts'
+
 /** Time as the balancer sees it, in milliseconds; the same shape as the clock of `@aether/core`. */
 export interface Clock {
   /** Epoch milliseconds; may jump when the machine's clock is set. */
@@ -24,6 +26,14 @@ export const systemClock: Clock = {
     handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
+}
+
+/** The machine's own where there is none; `ERR_AETHER_OPTIONS_INVALID` for one that is none. */
+export function checkClock(clock: Clock | undefined): Clock {
+  if (clock === undefined) return systemClock
+  for (const method of ['now', 'monotonic', 'setTimer'] as const)
+    checkFunction((clock as Partial<Clock> | null)?.[method], `clock.${method}`)
+  return clock
 }
 
 /** A clock that was set back by less is waited for; with more, all that has a time would stand still too long. */

@@ -1,3 +1,5 @@
+import { checkFunction } from './check-options.ts'
+
 /** Where the balancer reports; pino fits. Silent by default. */
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void
@@ -8,4 +10,12 @@ export interface Logger {
 
 const ignore = (): void => {}
 
-export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+/** The silent one where there is none; `ERR_AETHER_OPTIONS_INVALID` for one that cannot be told. */
+export function checkLogger(logger: Logger | undefined): Logger {
+  if (logger === undefined) return silentLogger
+  for (const level of ['debug', 'info', 'warn', 'error'] as const)
+    checkFunction((logger as Partial<Logger> | null)?.[level], `logger.${level}`)
+  return logger
+}

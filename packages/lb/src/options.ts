@@ -9,13 +9,13 @@ import {
   checkShare,
   checkText,
 } from './check-options.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { checkClock, type Clock } from './clock.ts'
 import { type BreakerOptions, checkBreaker } from './health/circuit-breaker.ts'
 import { checkHealth, type CheckedHealth, type HealthCheckOptions } from './health/health-checker.ts'
 import { checkOutlier, type OutlierOptions } from './health/outlier-detector.ts'
 import { checkSlowStart, type SlowStartOptions } from './health/slow-start.ts'
 import { checkRateLimit, type CheckedRateLimit, type RateLimitOptions } from './limits/rate-limit-options.ts'
-import { type Logger, silentLogger } from './logger.ts'
+import { checkLogger, type Logger } from './logger.ts'
 import type { Random } from './random.ts'
 import { checkQueue, type QueueOptions } from './requests/admission-queue.ts'
 import { checkConcurrency, type ConcurrencyOptions } from './requests/gradient-limit.ts'
@@ -157,7 +157,7 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
   checkFields(options, 'options', optionNames)
   for (const name of ['judge', 'call', 'resolve', 'random'] as const)
     if (options[name] !== undefined) checkFunction(options[name], name)
-  const { random, clock = systemClock, logger = silentLogger } = options
+  const { random, call, resolve } = options
   return {
     algorithm: options.algorithm ?? 'p2c',
     healthCheck: options.healthCheck && checkHealth(options.healthCheck),
@@ -173,10 +173,10 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
     rateLimit: options.rateLimit && checkRateLimit(options.rateLimit),
     groups: checkGroups(options.groups ?? {}),
     ...checkScalars(options),
-    call: options.call,
-    resolve: options.resolve,
-    logger,
-    clock,
+    call,
+    resolve,
+    logger: checkLogger(options.logger),
+    clock: checkClock(options.clock),
     random,
   }
 }

@@ -150,7 +150,10 @@ describe('an unknown name', () => {
     [{ breaker: { threshold: 3 } }, 'threshold'],
     [{ healthCheck: { probe: 'tcp', every: 5 } }, 'every'],
     [{ queue: { size: 5 } }, 'size'],
-  ])('of an option, %j, is refused', async (options, key) => {
+    [{ logger: { log() {} } }, 'logger.debug'],
+    [{ logger: null }, 'logger.debug'],
+    [{ clock: { now: Date.now } }, 'clock.monotonic'],
+  ])('of an option, %j, or of what it lacks, is refused', async (options, key) => {
     const error = await errorOf(() => fleet(1, options))
     expectRefusal(error, 'ERR_AETHER_OPTIONS_INVALID', [key])
   })

@@ -4,7 +4,7 @@ import { invalidOption } from '../errors.ts'
 import { httpProbe, type HttpProbeOptions } from '../health/http-probe.ts'
 import type { Probe } from '../health/probe.ts'
 import { tcpProbe } from '../health/tcp-probe.ts'
-import { type Logger, silentLogger } from '../logger.ts'
+import { checkLogger, type Logger } from '../logger.ts'
 import type { ManagedProcessOptions } from './managed-process.ts'
 
 /** Which program is started, and how long it may take to start and to stop. */
@@ -71,7 +71,7 @@ export function checkLocalProcesses(options: LocalProcessesOptions): CheckedLoca
     restartMs,
     maxRestartMs,
     backend: { ...options.backend },
-    logger: options.logger ?? silentLogger,
+    logger: checkLogger(options.logger),
   }
 }
 

@@ -290,6 +290,7 @@ describe('local processes', () => {
     { ready: { pth: '/' } },
     { backends: {} },
     { name: '' },
+    { logger: { info() {} } },
   ])('refuse %j', (options) => {
     expect(() => processes('serves', options)).toThrow(
       expect.objectContaining({ code: 'ERR_AETHER_OPTIONS_INVALID' }) as Error,

@@ -67,8 +67,9 @@ export const backendOperations: Readonly<Record<string, Run>> = {
   }),
   remove_name: define<NameTarget & Forced>({ ...nameTarget, ...forced }, ({ nameId, ...options }, world) => {
     const name = find(world, nameId)
-    name.close()
     for (const { id } of name.backends) world.balancer.remove(id, options)
+    // Only then: where a group needs one of them, the name is still there, to be asked again.
+    name.close()
   }),
   list_names: define({}, (_, { names }) => ({ names: [...names].map(describeName) })),
 }

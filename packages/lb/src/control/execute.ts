@@ -22,7 +22,8 @@ export async function execute(world: ControlWorld, given: Operation): Promise<Op
   const run = typeof name === 'string' ? operations.get(name) : undefined
   if (run === undefined) {
     const hint = typeof name === 'string' ? suggest(name, operationNames) : ''
-    throw invalid(`there is no operation ${show(name)}${hint} There are ${operationNames.join(', ')}`)
+    const there = hint === '' ? ': there' : `${hint} There`
+    throw invalid(`there is no operation ${show(name)}${there} are ${operationNames.join(', ')}`)
   }
   return plain({ status: 'success', ...(await attempt(run, fields, world)) })
 }

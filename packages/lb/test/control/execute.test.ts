@@ -119,6 +119,18 @@ describe('execute', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('keeps a name whose backends a group needs, to be asked again', async () => {
+    const { lb } = fleet(0, { resolve: async () => ['10.9.9.9'], groups: { api: {} } })
+    await lb.execute({ operation: 'add_name', backend_config: { host: 'n', port: 5, group: 'api' } })
+    const removal = { operation: 'remove_name', name_id: 'n:5' }
+    await expect(lb.execute(removal)).rejects.toThrow(code('REPLICAS_SHORT'))
+    expect(await lb.execute({ operation: 'list_names' })).toMatchObject({ names: [{ name_id: 'n:5' }] })
+    await lb.execute({ ...removal, force: true })
+    expect(await lb.execute({ operation: 'list_names' })).toMatchObject({ names: [] })
+    expect(lb.backends).toHaveLength(0)
+    await lb.close()
+  })
+
   it('shows what there is to see', async () => {
     const { lb } = fleet(1, { groups: { api: { minHealthy: 1 } } })
     await lb.execute({ operation: 'choose_backend', request: { request_id: 'r' } })
@@ -363,6 +375,9 @@ describe('execute', () => {
       )
     expect(await messageOf({ operation: 'add_backends' })).toMatch(
       /^there is no operation "add_backends", did you mean "add_backend"\? There are initialize, /,
+    )
+    expect(await messageOf({ operation: 'reboot' })).toMatch(
+      /^there is no operation "reboot": there are initialize, /,
     )
     const config = { host: 'h', port: 1, wieght: 2 }
     expect(await messageOf({ operation: 'add_backend', backend_config: config })).toMatch(

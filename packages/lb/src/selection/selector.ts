@@ -71,9 +71,7 @@ export class Selector {
     this.trace?.begin()
     this.picking.start(request, tried, now)
     const first = this.pools.list[0]
-    // Drawn as a whole number: a fraction that a function returns is made an object.
-    const home =
-      first === undefined || first.share >= 100 ? first : this.poolAt(this.world.dice.below(oneHundred))
+    const home = first === undefined || first.share >= 100 ? first : this.homeOf(first.strategy.placesBy)
     const chosen = this.pickFrom(home, false) ?? this.pickBeyond(home, false)
     if (this.trace !== undefined) this.remember(request, chosen)
     return chosen
@@ -89,7 +87,7 @@ export class Selector {
     const { picking } = this
     picking.start(request, tried, -1)
     picking.placeBy('key')
-    const home = this.poolAt((hashPair(picking.hash, levelSalt) >>> 1) % oneHundred)
+    const home = this.poolAt(pointOf(picking.hash))
     return this.pickFrom(home, true) ?? this.pickBeyond(home, true)
   }
 
@@ -141,6 +139,14 @@ export class Selector {
     trace?.finish(record)
   }
 
+  /** Level and zone by chance, or by what a hash places by: otherwise a key would have one backend in each of them. */
+  private homeOf(placesBy: Strategy['placesBy']): Pool | undefined {
+    // Drawn as a whole number: a fraction that a function returns is made an object.
+    if (placesBy === undefined) return this.poolAt(this.world.dice.below(oneHundred))
+    this.picking.placeBy(placesBy)
+    return this.poolAt(pointOf(this.picking.hash))
+  }
+
   /** Level and zone by where `point` falls on their shares. */
   private poolAt(point: number): Pool | undefined {
     const { list } = this.pools
@@ -178,6 +184,11 @@ export class Selector {
       .filter((endpoint) => !endpoint.isEligible)
       .map((endpoint) => ({ backendId: endpoint.id, reason: reasonOf(endpoint) }))
   }
+}
+
+/** A point on the shares, from nothing to one hundred, from a hash; apart from what the hash leads to within a level. */
+function pointOf(hash: number): number {
+  return Math.floor(((hashPair(hash, levelSalt) >>> 0) / 4_294_967_296) * oneHundred)
 }
 
 function reasonOf(endpoint: Endpoint): Exclusion {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { algorithmNames } from '../../src/index.ts'
+import { algorithmNames, type BalancerOptions } from '../../src/index.ts'
 import { levelLoads } from '../../src/selection/priority-load.ts'
 import { fleet, tally } from '../support/fleet.ts'
 
@@ -82,6 +82,45 @@ describe('sessions placed by their key', () => {
     expect(moved).toEqual([])
     await lb.close()
   })
+})
+
+describe('keys of a hash', () => {
+  const keys = Array.from({ length: 20_000 }, (_, index) => `key-${index}`)
+  /** Half of the upper level is down, and the lower one whole: 70 to 30. */
+  async function shared(options: BalancerOptions): Promise<(key: string) => string> {
+    const { lb, clock } = fleet(
+      20,
+      {
+        ...options,
+        explain: 0,
+        healthCheck: { probe: ({ id }) => Number(id.slice(1)) >= 5, unhealthyThreshold: 1 },
+      },
+      (i) => ({ priority: i < 10 ? 10 : 0 }),
+    )
+    lb.start()
+    await clock.pass(1)
+    await lb.close()
+    return (key) => lb.choose({ key })!.id
+  }
+  const everywhere: readonly BalancerOptions[] = [
+    { algorithm: 'ip-hash' },
+    { algorithm: 'ring-hash' },
+    { algorithm: { name: 'maglev', boundedLoad: 1.25 } },
+    { algorithm: 'maglev' },
+    { algorithm: 'rendezvous' },
+    { affinity: { by: 'hash' } },
+  ]
+
+  it.each(everywhere)(
+    'stay where they are while levels share the traffic, as they should: %j',
+    async (options) => {
+      const place = await shared(options)
+      const before = keys.map(place)
+      expect(keys.map(place)).toEqual(before)
+      const high = before.filter((id) => Number(id.slice(1)) < 10).length / keys.length
+      expect(Math.abs(high - 0.7)).toBeLessThan(4 * Math.sqrt((0.7 * 0.3) / keys.length))
+    },
+  )
 })
 
 describe('panic', () => {

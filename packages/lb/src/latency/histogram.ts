@@ -7,7 +7,8 @@ const longestMs = 4_294_967.295
 export class Histogram {
   count = 0
   sumMs = 0
-  private readonly buckets = new Uint32Array((32 - shift) * perOctave + perOctave)
+  /** Not of 32 bits each: those would begin anew after some weeks at a thousand a second. */
+  private readonly buckets = new Float64Array((32 - shift) * perOctave + perOctave)
 
   record(latencyMs: number): void {
     const value = latencyMs > 0 ? Math.min(latencyMs, longestMs) : 0
@@ -63,7 +64,7 @@ export class Histogram {
     this.count = 0
     this.sumMs /= 2
     for (let index = 0; index < this.buckets.length; index++) {
-      const half = (this.buckets[index] as number) >>> 1
+      const half = Math.floor((this.buckets[index] as number) / 2)
       this.buckets[index] = half
       this.count += half
     }

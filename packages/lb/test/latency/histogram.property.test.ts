@@ -33,6 +33,19 @@ describe('a histogram', () => {
     expect(Number.isFinite(histogram.quantile(1))).toBe(true)
   })
 
+  it('counts further than 32 bits', () => {
+    const histogram = new Histogram()
+    histogram.record(1)
+    for (let doubling = 0; doubling < 32; doubling++) histogram.add(histogram)
+    histogram.record(1)
+    histogram.record(1_000)
+    expect(histogram.count).toBe(2 ** 32 + 2)
+    expect(histogram.countUpTo(10)).toBe(2 ** 32 + 1)
+    expect(histogram.quantile(0.5)).toBeLessThan(2)
+    histogram.fade()
+    expect(histogram.count).toBe(2 ** 31)
+  })
+
   it('adds up, and fades by half', () => {
     const [first, second] = [new Histogram(), new Histogram()]
     for (let ms = 1; ms <= 100; ms++) (ms % 2 === 0 ? first : second).record(ms)

@@ -32,7 +32,8 @@ export class RetryBudget {
    */
   begin(requests: number, now: number, isHandedOn = false): boolean {
     const others = isHandedOn ? this.active - 1 : this.active
-    if (others >= Math.max(this.minConcurrent, requests * this.share)) return false
+    // A share that is whole may be a little less in its last digits.
+    if (others + 1 > Math.max(this.minConcurrent, requests * this.share + 1e-9)) return false
     if (now > this.refilledAt) {
       const elapsed = this.refilledAt === -Infinity ? 0 : now - this.refilledAt
       this.reserve = Math.min(reservePerSecond, this.reserve + (elapsed * reservePerSecond) / 1_000)

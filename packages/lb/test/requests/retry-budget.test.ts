@@ -11,7 +11,15 @@ describe('the retry budget', () => {
       while (begun < 100 && budget.begin(requests, 0)) begun++
       return begun
     }
-    expect([0, 10, 15, 16, 50, 100].map(underWay)).toEqual([3, 3, 3, 4, 10, 20])
+    expect([0, 10, 15, 16, 19, 20, 50, 100].map(underWay)).toEqual([3, 3, 3, 3, 3, 4, 10, 20])
+  })
+
+  it('counts a share that is whole as whole, whatever its last digits are', () => {
+    const budget = new RetryBudget(0.29, 0)
+    for (let index = 0; index < 1_000; index++) budget.deposit()
+    let begun = 0
+    while (budget.begin(100, 0)) begun++
+    expect(begun).toBe(29)
   })
 
   it('has ten a second for little traffic, and saves no more than ten of them up', () => {

@@ -1,13 +1,13 @@
 import type { Affinity } from '../affinity/affinity.ts'
 import { show } from '../check-options.ts'
-import { closedError, duplicateError, invalidOption, LbError } from '../errors.ts'
+import { closedError, duplicateError, LbError } from '../errors.ts'
 import { CheckGate } from '../health/check-gate.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
 import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
 import type { OutlierDetector } from '../health/outlier-detector.ts'
 import type { EventStream } from '../observe/events.ts'
 import type { CheckedOptions } from '../options.ts'
-import { groupStatus, guardGroup, type ReplicaStatus } from '../scaling/replica-groups.ts'
+import { checkMember, groupStatus, guardGroup, type ReplicaStatus } from '../scaling/replica-groups.ts'
 import type { Selector } from '../selection/selector.ts'
 import { type BackendChange, type BackendOptions, checkBackend, checkUpdate, type Health } from './backend.ts'
 import { type Drained, type DrainOptions, Drains } from './drains.ts'
@@ -201,11 +201,9 @@ export class Registry {
     if (this.options.slowStart !== undefined) endpoint.warmingSince = this.options.clock.monotonic()
   }
 
-  /** A name that is not among them would be a group that nobody guards. */
   private checkGroup<T extends { readonly group?: string | undefined }>(fields: T): T {
-    const { groups } = this.options
-    if (fields.group === undefined || groups.size === 0 || groups.has(fields.group)) return fields
-    throw invalidOption(`there is no group "${fields.group}": there are ${[...groups.keys()].join(', ')}`)
+    checkMember(this.options.groups, fields.group)
+    return fields
   }
 
   private onHealth(endpoint: Endpoint, from: Health, error: string | undefined): void {

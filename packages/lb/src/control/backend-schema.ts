@@ -54,20 +54,5 @@ export const backendChange: z.ZodType<BackendChange> = section<BackendChange>(
   changes as Readonly<Record<string, Field<BackendChange>>>,
 )
 
-/** Backends of which no two have the same id. */
-export const backends: z.ZodType<readonly BackendOptions[]> = z
-  .array(backend, 'a list of backends')
-  .superRefine((list, context) => {
-    const seen = new Set<string>()
-    for (const [index, { id, host, port }] of list.entries()) {
-      const backendId = id ?? `${host}:${port}`
-      if (seen.has(backendId))
-        context.addIssue({
-          code: 'custom',
-          path: [index],
-          message: `has the id "${backendId.slice(0, 100)}" of another one: give it an id of its own`,
-          params: { code: 'ERR_AETHER_BACKEND_DUPLICATE' },
-        })
-      seen.add(backendId)
-    }
-  })
+/** What no schema knows of them, such as ids that stand twice, is checked by who reads them. */
+export const backends: z.ZodType<readonly BackendOptions[]> = z.array(backend, 'a list of backends')

@@ -9,8 +9,11 @@ import {
   Parser,
   YAMLParseError,
 } from 'yaml'
+import { checkBackend } from '../backends/backend.ts'
+import { show } from '../check-options.ts'
 import { LbError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
+import { checkMember } from '../scaling/replica-groups.ts'
 import { strategyFactory } from '../strategies/algorithm.ts'
 import { checkSchema, type Locate } from './check-schema.ts'
 import { configSchema, type LbConfig } from './config-schema.ts'
@@ -35,6 +38,8 @@ const maxAliases = 100
  * for (const backend of backends) lb.add(backend)
  */
 export function readConfig(text: string): LbConfig {
+  if (typeof text !== 'string')
+    throw new LbError('ERR_AETHER_OPTIONS_INVALID', `a configuration is a text, not ${show(text)}`)
   if (text.length > longestText)
     throw new LbError(
       'ERR_AETHER_OPTIONS_INVALID',
@@ -53,17 +58,46 @@ export function parseConfig(value: unknown): LbConfig {
 
 function parse(value: unknown, locate: Locate | undefined): LbConfig {
   const config = checkSchema(configSchema, value ?? {}, 'config', locate)
-  try {
-    // What depends on more than one value: a maximum below its minimum, a cookie without a secret.
-    const { algorithm } = checkOptions(config.options)
-    strategyFactory(algorithm)
-  } catch (error) {
-    if (!(error instanceof LbError)) throw error
-    throw new LbError(error.code, `load_balancing, as options in milliseconds: ${error.message}`, {
-      cause: error,
-    })
+  // What depends on more than one value: a maximum below its minimum, a cookie without a secret.
+  const { groups } = within(
+    () => 'load_balancing, as options in milliseconds: ',
+    () => {
+      const checked = checkOptions(config.options)
+      strategyFactory(checked.algorithm)
+      return checked
+    },
+  )
+  const ids = new Set<string>()
+  for (const [index, backend] of config.backends.entries()) {
+    const path = `backends[${index}]`
+    within(
+      () => locate?.(['backends', index]) ?? '',
+      () => {
+        const { id, group } = checkBackend(backend, path)
+        if (ids.has(id))
+          throw new LbError(
+            'ERR_AETHER_BACKEND_DUPLICATE',
+            `${path} has the id "${id.slice(0, 100)}" of another one: give it an id of its own`,
+          )
+        ids.add(id)
+        within(
+          () => `${path}.group: `,
+          () => checkMember(groups, group),
+        )
+      },
+    )
   }
   return config
+}
+
+/** Errors of what is checked begin with where that is. */
+function within<T>(where: () => string, check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error
+    throw new LbError(error.code, `${where()}${error.message}`, { cause: error })
+  }
 }
 
 /** The parser of tokens keeps a stack of its own, so it can look at anything. */

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../backends/endpoint.ts'
 import { checkCount, checkFields } from '../check-options.ts'
-import { LbError } from '../errors.ts'
+import { invalidOption, LbError } from '../errors.ts'
 
 /** What must stay of a group when one of it is removed or drained. */
 export interface ReplicaGroup {
@@ -36,6 +36,12 @@ export function checkGroups(
       ]
     }),
   )
+}
+
+/** A name that is not among them would be a group that nobody guards: `ERR_AETHER_OPTIONS_INVALID`. */
+export function checkMember(groups: ReadonlyMap<string, unknown>, group: string | undefined): void {
+  if (group === undefined || groups.size === 0 || groups.has(group)) return
+  throw invalidOption(`there is no group "${group}": there are ${[...groups.keys()].join(', ')}`)
 }
 
 /** How each group stands. */

@@ -302,6 +302,16 @@ backends:
     expect(messageOf('backends:\n  - port: 1\n')).toBe(
       'line 2, column 5: backends[0].host is missing: it must be a text that is not empty',
     )
+    expect(messageOf('backends:\n  - { host: a, port: 1 }\n  - { host: "http://a/", port: 1 }\n')).toBe(
+      'line 3, column 5: backends[1].host must be a host name or an address, and nothing else, not "http://a/"',
+    )
+    expect(messageOf('backends:\n  - { host: "::1", port: 1 }\n  - { host: "[0:0::1]", port: 1 }\n')).toBe(
+      'line 3, column 5: backends[1] has the id "[::1]:1" of another one: give it an id of its own',
+    )
+    expect(messageOf(`${section('groups: { api: {} }')}backends: [{ host: a, port: 1, group: apo }]\n`)).toBe(
+      'line 3, column 12: backends[0].group: there is no group "apo": there are api',
+    )
+    expect(messageOf(Buffer.from('{}') as unknown as string)).toBe('a configuration is a text, not object')
     expect(messageOf(section('session_affinity: yes'))).toBe(
       'line 2, column 3: load_balancing.session_affinity must be true, false or an object, not "yes"',
     )

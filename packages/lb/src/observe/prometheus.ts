@@ -2,8 +2,10 @@ import { Counter, Gauge, Histogram as PromHistogram, type MetricValueWithName, R
 import type { Backend, Health } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
 import type { Balancer } from '../balancer.ts'
-import { checkFields, checkText } from '../check-options.ts'
+import { checkFields, checkFunction, checkText, show } from '../check-options.ts'
+import { LbError } from '../errors.ts'
 import type { BreakerState } from '../health/circuit-breaker.ts'
+import { reasonText } from '../reason-text.ts'
 import type { Counters } from '../requests/router.ts'
 import type { BackendLoad, LoadDistribution } from './distribution.ts'
 
@@ -53,7 +55,7 @@ const backendGauges: readonly (readonly [string, string, (load: BackendLoad, bac
 
 /**
  * Metrics of a balancer for Prometheus, by `prom-client`. They are read when they are collected: requests pay nothing for them, and a backend that was removed
- * is gone from them. `backend` and `zone` are the only labels whose values are not fixed.
+ * is gone from them. `ERR_AETHER_OPTIONS_INVALID` where the registry has metrics of these names. `backend` and `zone` are the only labels whose values are not fixed.
  *
  * @example
  * const registry = prometheusMetrics(lb)
@@ -63,10 +65,18 @@ export function prometheusMetrics(balancer: Balancer, options: PrometheusOptions
   checkFields(options, 'prometheusMetrics', ['register', 'prefix'])
   const { register = new Registry() } = options
   const prefix = checkText(options.prefix ?? 'aether_lb_', 'prefix')
+  checkFunction((register as Partial<Registry> | null)?.registerMetric, 'register.registerMetric')
   const world = { registers: [register], prefix, snapshot: snapshotOf(balancer), balancer }
-  addGlobals(world)
-  addBackends(world)
-  addLatencies(world)
+  try {
+    addGlobals(world)
+    addBackends(world)
+    addLatencies(world)
+  } catch (error) {
+    // A name that the registry has already, or that Prometheus does not allow.
+    throw new LbError('ERR_AETHER_OPTIONS_INVALID', `prefix ${show(prefix)}: ${reasonText(error)}`, {
+      cause: error,
+    })
+  }
   return register
 }
 

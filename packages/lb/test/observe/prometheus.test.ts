@@ -93,7 +93,12 @@ describe('Prometheus', () => {
     const latency = found.find((metric) => metric.name === 'aether_lb_backend_latency_seconds')
     expect(latency).toMatchObject({ type: 'histogram' })
     expect((latency as unknown as { values: unknown[] }).values.length).toBeGreaterThan(10)
-    expect(() => prometheusMetrics(fleet(0).lb, { register })).toThrow(/already been registered/)
+    expect(() => prometheusMetrics(fleet(0).lb, { register })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_AETHER_OPTIONS_INVALID',
+        message: expect.stringMatching(/^prefix "aether_lb_": .* already been registered/) as string,
+      }) as Error,
+    )
     register.resetMetrics()
     expect(await register.metrics()).toContain('aether_lb_requests_total{pod="x"} 12')
   })
@@ -104,9 +109,12 @@ describe('Prometheus', () => {
     expect(await two.metrics()).toContain('aether_lb_requests_total 0')
   })
 
-  it.each([{ prefix: '' }, { registry: new Registry() }])('refuses %j', (options) => {
-    expect(() => prometheusMetrics(fleet(0).lb, options as object)).toThrow(
-      expect.objectContaining({ code: 'ERR_AETHER_OPTIONS_INVALID' }) as Error,
-    )
-  })
+  it.each([{ prefix: '' }, { prefix: 'my lb' }, { register: {} }, { registry: new Registry() }])(
+    'refuses %j',
+    (options) => {
+      expect(() => prometheusMetrics(fleet(0).lb, options as object)).toThrow(
+        expect.objectContaining({ code: 'ERR_AETHER_OPTIONS_INVALID' }) as Error,
+      )
+    },
+  )
 })

@@ -1,7 +1,7 @@
 import type { Backend, BackendChange, BackendOptions } from './backends/backend.ts'
 import type { NamedBackends, NameOptions } from './backends/named-backends.ts'
 import type { Drained, DrainOptions } from './backends/drains.ts'
-import type { RemoveOptions } from './backends/registry.ts'
+import type { RemoveOptions, UpdateOptions } from './backends/registry.ts'
 import type { Operation, OperationResult } from './control/operation.ts'
 import type { HealthStatus } from './health/health-checker.ts'
 import type { LoadDistribution } from './observe/distribution.ts'
@@ -9,7 +9,8 @@ import type { LbEvent } from './observe/events.ts'
 import type { Lease } from './requests/lease.ts'
 import type { LbRequest } from './requests/request.ts'
 import type { Call, RouteResult } from './requests/call.ts'
-import type { AutoscaleOptions, Autoscaling, Scaler } from './scaling/autoscaler.ts'
+import type { AutoscaleOptions } from './scaling/autoscale-options.ts'
+import type { Autoscaling, Scaler } from './scaling/autoscaler.ts'
 import type { ReplicaStatus } from './scaling/replica-groups.ts'
 import type { PickExplanation } from './selection/pick-trace.ts'
 import type { Algorithm } from './strategies/algorithm.ts'
@@ -33,8 +34,8 @@ export interface Balancer {
   add(backend: BackendOptions): Backend
   /** One backend for each address of `host`, kept up to date. `ERR_AETHER_BACKENDS_NONE` if it has none. */
   addName(options: NameOptions): Promise<NamedBackends>
-  /** Changes a backend in place: what is under way and what is known of it stay. */
-  update(backendId: string, change: BackendChange): Backend
+  /** Changes a backend in place: what is under way and what is known of it stay. `ERR_AETHER_REPLICAS_SHORT` if its group needs it where it is. */
+  update(backendId: string, change: BackendChange, options?: UpdateOptions): Backend
   /** `ERR_AETHER_BACKEND_UNKNOWN`; `ERR_AETHER_REPLICAS_SHORT` if its group needs it. */
   remove(backendId: string, options?: RemoveOptions): void
   /** No new requests but those of sticky sessions; resolves when all have ended or the time is over. */

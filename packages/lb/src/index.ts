@@ -1,7 +1,7 @@
 export type { AffinityOptions } from './affinity/affinity-options.ts'
 export type { Backend, BackendChange, BackendOptions, Health } from './backends/backend.ts'
 export type { NamedBackends, NameOptions } from './backends/named-backends.ts'
-export type { RemoveOptions } from './backends/registry.ts'
+export type { RemoveOptions, UpdateOptions } from './backends/registry.ts'
 export type { Drained, DrainOptions } from './backends/drains.ts'
 export type { Balancer, CloseOptions } from './balancer.ts'
 export { type Clock, systemClock, type Timer } from './clock.ts'
@@ -31,13 +31,8 @@ export type { Call, RouteResult } from './requests/call.ts'
 export type { AttemptFailure, NotRetried } from './requests/route-errors.ts'
 export type { Counters } from './requests/router.ts'
 export { isUnsent, type Judge, judgeStatus, type Verdict } from './requests/verdict.ts'
-export type {
-  AutoscaleOptions,
-  AutoscaleStatus,
-  Autoscaling,
-  ScaleOptions,
-  Scaler,
-} from './scaling/autoscaler.ts'
+export type { AutoscaleOptions } from './scaling/autoscale-options.ts'
+export type { AutoscaleStatus, Autoscaling, ScaleOptions, Scaler } from './scaling/autoscaler.ts'
 export type { ReplicaGroup, ReplicaStatus } from './scaling/replica-groups.ts'
 export type { Excluded, Exclusion, PickExplanation } from './selection/pick-trace.ts'
 export {

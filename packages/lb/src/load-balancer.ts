@@ -1,19 +1,15 @@
 import { Affinity } from './affinity/affinity.ts'
 import type { Backend, BackendChange, BackendOptions } from './backends/backend.ts'
-import {
-  type NamedBackends,
-  type NameOptions,
-  ResolvedName,
-  systemResolve,
-} from './backends/named-backends.ts'
+import { type NamedBackends, type NameOptions, systemResolve } from './backends/named-backends.ts'
+import { Names } from './backends/names.ts'
 import type { Drained, DrainOptions } from './backends/drains.ts'
-import { Registry, type RemoveOptions } from './backends/registry.ts'
+import { Registry, type RemoveOptions, type UpdateOptions } from './backends/registry.ts'
 import type { Balancer, CloseOptions } from './balancer.ts'
 import { checkCount } from './check-options.ts'
 import { steady, type Timer } from './clock.ts'
 import type { Operation, OperationResult } from './control/operation.ts'
 import { RemoteLeases } from './control/remote-leases.ts'
-import { closedError, duplicateError } from './errors.ts'
+import { closedError } from './errors.ts'
 import type { HealthStatus } from './health/health-checker.ts'
 import { OutlierDetector } from './health/outlier-detector.ts'
 import { RateLimiter } from './limits/rate-limiter.ts'
@@ -27,8 +23,10 @@ import type { LbRequest } from './requests/request.ts'
 import type { Call, RouteResult } from './requests/call.ts'
 import { Router } from './requests/router.ts'
 import { untilIdle } from './requests/until-idle.ts'
-import { type AutoscaleOptions, Autoscaler, type Autoscaling, type Scaler } from './scaling/autoscaler.ts'
+import type { AutoscaleOptions } from './scaling/autoscale-options.ts'
+import type { Autoscaling, Scaler } from './scaling/autoscaler.ts'
 import type { ReplicaStatus } from './scaling/replica-groups.ts'
+import { Scalings } from './scaling/scalings.ts'
 import type { PickExplanation } from './selection/pick-trace.ts'
 import { Selector } from './selection/selector.ts'
 import { type Algorithm, strategyFactory } from './strategies/algorithm.ts'
@@ -50,9 +48,8 @@ class LoadBalancer implements Balancer {
   private readonly outliers: OutlierDetector | undefined
   private readonly stream: EventStream
   private readonly observer: LoadObserver
-  private readonly names = new Set<ResolvedName>()
-  private readonly scalers = new Set<Autoscaler>()
-  private scalings = 0
+  private readonly names: Names
+  private readonly scalings: Scalings
   private registered: Promise<{ metrics(): Promise<string> }> | undefined = undefined
   private readonly remote: RemoteLeases
 
@@ -74,6 +71,7 @@ class LoadBalancer implements Balancer {
     const endpoints = (): Registry['list'] => this.registry.list
     this.outliers = checked.outlier && this.detectOutliers(checked.outlier, random)
     const { selector, affinity, outliers, stream: events } = this
+    const { resolve = systemResolve, metrics: measures } = checked
     this.registry = new Registry(this.options, {
       selector,
       affinity,
@@ -81,6 +79,7 @@ class LoadBalancer implements Balancer {
       events,
       onChange: () => this.router.wakeSoon(),
     })
+    this.names = new Names({ registry: this.registry, resolve, clock, random, events })
     const onFlood = (client: string): void => events.emit({ type: 'flood', client })
     this.router = new Router(this.options, {
       clock,
@@ -91,8 +90,10 @@ class LoadBalancer implements Balancer {
       limiter: checked.rateLimit && new RateLimiter(checked.rateLimit, onFlood),
       endpoints,
     })
+    const { router } = this
+    this.scalings = new Scalings({ clock, events, router, endpoints, measures })
     this.observer = new LoadObserver({
-      router: this.router,
+      router,
       selector,
       endpoints,
       algorithm: () => this.algorithm,
@@ -137,27 +138,11 @@ class LoadBalancer implements Balancer {
 
   async addName(options: NameOptions): Promise<NamedBackends> {
     this.assertOpen()
-    const name = new ResolvedName(options, {
-      registry: this.registry,
-      resolve: this.options.resolve ?? systemResolve,
-      clock: this.options.clock,
-      random: this.options.random ?? Math.random,
-      events: this.stream,
-      onClose: () => this.names.delete(name),
-    })
-    if ([...this.names].some(({ id }) => id === name.id)) throw duplicateError('name', name.id)
-    this.names.add(name)
-    try {
-      await name.open()
-    } catch (error) {
-      this.names.delete(name)
-      throw error
-    }
-    return name
+    return this.names.add(options)
   }
 
-  update(backendId: string, change: BackendChange): Backend {
-    return this.registry.update(backendId, change)
+  update(backendId: string, change: BackendChange, options?: UpdateOptions): Backend {
+    return this.registry.update(backendId, change, options)
   }
 
   remove(backendId: string, options?: RemoveOptions): void {
@@ -223,25 +208,14 @@ class LoadBalancer implements Balancer {
 
   autoscale(scaler: Scaler, options: AutoscaleOptions = {}): Autoscaling {
     this.assertOpen()
-    const autoscaler = new Autoscaler(scaler, options, {
-      id: `scaling-${++this.scalings}`,
-      clock: this.options.clock,
-      events: this.stream,
-      router: this.router,
-      endpoints: () => this.registry.list,
-      measures: this.options.metrics,
-      onClose: () => this.scalers.delete(autoscaler),
-    })
-    this.scalers.add(autoscaler)
-    autoscaler.start()
-    return autoscaler
+    return this.scalings.start(scaler, options)
   }
 
   async execute(operation: Operation): Promise<OperationResult> {
     // Only those who are controlled from afar load what checks such data.
     const { execute } = await import('./control/execute.ts')
-    const { options, remote: leases, stream: events, names, scalers } = this
-    return execute({ balancer: this, call: options.call, leases, events, names, scalers }, operation)
+    const { options, remote: leases, stream: events, names, scalings } = this
+    return execute({ balancer: this, call: options.call, leases, events, names, scalings }, operation)
   }
 
   private get isClosing(): boolean {
@@ -287,8 +261,8 @@ class LoadBalancer implements Balancer {
   private async shutDown(): Promise<void> {
     this.state = 'closing'
     this.router.isClosed = true
-    for (const name of this.names) name.close()
-    for (const scaler of this.scalers) scaler.close()
+    this.names.close()
+    this.scalings.close()
     this.outliers?.close()
     this.sweeping?.cancel()
     this.registry.close()

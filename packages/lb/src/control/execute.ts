@@ -1,5 +1,6 @@
 import { show } from '../check-options.ts'
 import { LbError } from '../errors.ts'
+import { reasonText } from '../reason-text.ts'
 import { suggest } from '../unknown-name.ts'
 import { backendOperations } from './backend-operations.ts'
 import type { Run } from './define-operation.ts'
@@ -34,8 +35,9 @@ async function attempt(run: Run, fields: Operation, world: ControlWorld): Promis
     return (await run(fields, world)) as object | undefined
   } catch (error) {
     if (error instanceof LbError) throw error
-    const why = error instanceof Error ? error.message : String(error)
-    throw new LbError('ERR_AETHER_OPERATION_INVALID', `the operation failed: ${why}`, { cause: error })
+    throw new LbError('ERR_AETHER_OPERATION_INVALID', `the operation failed: ${reasonText(error)}`, {
+      cause: error,
+    })
   }
 }
 

@@ -20,5 +20,5 @@ export interface ControlWorld {
   readonly leases: RemoteLeases
   readonly events: EventStream
   readonly names: Iterable<NamedBackends>
-  readonly scalers: ReadonlySet<Autoscaling>
+  readonly scalings: Iterable<Autoscaling> & { readonly size: number }
 }

@@ -1,6 +1,7 @@
 import { LbError } from '../errors.ts'
 import type { BackendLoad, LoadDistribution } from '../observe/distribution.ts'
-import type { AutoscaleOptions, Scaler } from '../scaling/autoscaler.ts'
+import type { AutoscaleOptions } from '../scaling/autoscale-options.ts'
+import type { Scaler } from '../scaling/autoscaler.ts'
 import type { AlgorithmOptions } from '../strategies/algorithm.ts'
 import type { Balancer } from '../balancer.ts'
 import { algorithm } from './algorithm-schema.ts'
@@ -57,8 +58,8 @@ export const steeringOperations: Readonly<Record<string, Run>> = {
       scale_out_cooldown: ['scaleOutCooldownMs', secondsOrNone],
       scale_in_cooldown: ['scaleInCooldownMs', secondsOrNone],
     },
-    (options, { balancer, scalers }) => {
-      if (scalers.size >= mostScalings)
+    (options, { balancer, scalings }) => {
+      if (scalings.size >= mostScalings)
         throw new LbError(
           'ERR_AETHER_OPERATION_INVALID',
           `${mostScalings} autoscalings run: stop one of them first`,
@@ -66,13 +67,13 @@ export const steeringOperations: Readonly<Record<string, Run>> = {
       return { autoscaling: snake(balancer.autoscale(remoteScaler(balancer), options).status()) }
     },
   ),
-  get_autoscaling: define({}, (_, { scalers }) => ({
-    autoscaling: [...scalers].map((scaling) => snake(scaling.status())),
+  get_autoscaling: define({}, (_, { scalings }) => ({
+    autoscaling: [...scalings].map((scaling) => snake(scaling.status())),
   })),
   stop_autoscaling: define<{ readonly id: string }>(
     { id: ['id', text, 'required'] },
-    ({ id }, { scalers }) => {
-      const found = [...scalers].find((scaling) => scaling.id === id)
+    ({ id }, { scalings }) => {
+      const found = [...scalings].find((scaling) => scaling.id === id)
       if (found === undefined)
         throw new LbError('ERR_AETHER_OPERATION_INVALID', `there is no autoscaling "${id.slice(0, 60)}"`)
       found.close()

@@ -3,6 +3,7 @@ import type { Balancer } from '../balancer.ts'
 import { checkCount } from '../check-options.ts'
 import { closedError } from '../errors.ts'
 import { log } from '../observe/event-log.ts'
+import { reasonText } from '../reason-text.ts'
 import type { ScaleOptions, Scaler } from './autoscaler.ts'
 import {
   type CheckedLocalProcesses,
@@ -176,8 +177,11 @@ class ProcessScaler implements LocalProcesses {
     } catch (error) {
       if (place.stopping !== undefined || this.closed.signal.aborted) return
       const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))
-      const reason = error instanceof Error ? error.message : String(error)
-      log(logger, 'error', 'process-failed', { backendId: place.id, reason, restartMs: delayMs })
+      log(logger, 'error', 'process-failed', {
+        backendId: place.id,
+        reason: reasonText(error),
+        restartMs: delayMs,
+      })
       this.planRestart(place, delayMs)
     }
   }

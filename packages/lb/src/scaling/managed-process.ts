@@ -5,6 +5,7 @@ import type { Backend } from '../backends/backend.ts'
 import { LbError } from '../errors.ts'
 import type { Probe } from '../health/probe.ts'
 import { resultOf } from '../health/probe.ts'
+import { reasonText } from '../reason-text.ts'
 
 export interface ManagedProcessOptions {
   readonly command: string
@@ -195,8 +196,7 @@ function spawnChild(port: number, options: ManagedProcessOptions): ChildProcess 
     })
   } catch (error) {
     // A command or an argument that no system takes.
-    const why = error instanceof Error ? error.message : String(error)
-    throw new LbError('ERR_AETHER_OPTIONS_INVALID', `"${command}" cannot be started: ${why}`, {
+    throw new LbError('ERR_AETHER_OPTIONS_INVALID', `"${command}" cannot be started: ${reasonText(error)}`, {
       cause: error,
     })
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { operationNames } from '../../src/control/execute.ts'
 import { algorithmNames, highAvailability, LbError, quantumAware } from '../../src/index.ts'
 import { checkOptions, optionNames } from '../../src/options.ts'
-import { checkAutoscale } from '../../src/scaling/autoscaler.ts'
+import { checkAutoscale } from '../../src/scaling/autoscale-options.ts'
 import { checkLocalProcesses } from '../../src/scaling/local-processes-options.ts'
 
 const folder = new URL('../../', import.meta.url)
@@ -132,8 +132,10 @@ describe('the README', () => {
     const codes = [...textOf('src/errors.ts').matchAll(/\| '(ERR_AETHER_[A-Z_]+)'/g)].map(([, code]) => code!)
     expect(codes.length).toBeGreaterThan(10)
     expect([...tableOf('code').keys()]).toEqual(codes)
-    const keys = [...textOf('src/control/config-schema.ts').matchAll(/^ {2,}([a-z_]+): \['/gm)].map(
-      ([, key]) => key!,
+    const keys = ['config-schema', 'config-sections', 'backend-schema'].flatMap((file) =>
+      [...textOf(`src/control/${file}.ts`).matchAll(/^ {2,}([a-z_]+): \[$|^ {2,}([a-z_]+): \['/gm)].map(
+        ([, key, same]) => (key ?? same)!,
+      ),
     )
     expect(keys.length).toBeGreaterThan(60)
     for (const key of [...keys, ...textOf('test/fixtures/everything.yaml').match(/[a-z_]+(?=:)/g)!])

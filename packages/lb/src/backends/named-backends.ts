@@ -15,7 +15,7 @@ import {
 } from './backend.ts'
 import type { Endpoint } from './endpoint.ts'
 import { authorityOf, checkHost } from './host.ts'
-import type { Registry } from './registry.ts'
+import type { Registry, UpdateOptions } from './registry.ts'
 
 /** A host name, and what each backend at one of its addresses is like. */
 export interface NameOptions extends Omit<BackendOptions, 'id'> {
@@ -32,8 +32,8 @@ export interface NamedBackends {
   readonly name: string
   /** As of the last time the name was resolved; one that was removed by hand stays away until its address has left the name. */
   readonly backends: readonly Backend[]
-  /** Changes all of them in place, and what those to come will be like. */
-  update(change: BackendChange): void
+  /** Changes all of them in place, or none, and what those to come will be like. `ERR_AETHER_REPLICAS_SHORT` if a replica group needs them as they are. */
+  update(change: BackendChange, options?: UpdateOptions): void
   /** Resolves the name now; never rejects: what went wrong is an event. */
   refresh(): Promise<void>
   /** Ends resolving; the backends stay. */
@@ -120,10 +120,10 @@ export class ResolvedName implements NamedBackends {
     return this.running
   }
 
-  update(change: BackendChange): void {
+  update(change: BackendChange, options?: UpdateOptions): void {
     const checked = checkUpdate(change) as BackendChange
-    for (const { id, isRemoved } of this.known.values())
-      if (!isRemoved) this.parts.registry.update(id, checked)
+    const present = [...this.known.values()].filter(({ isRemoved }) => !isRemoved)
+    this.parts.registry.updateAll(present, checked, options)
     this.change = { ...this.change, ...checked }
   }
 
@@ -198,7 +198,7 @@ export class ResolvedName implements NamedBackends {
     if (!registry.has(id)) return registry.add({ ...this.change, ...this.fixed, id, host: address })
     // It comes back while it drains, or is there from a time when the name was followed before.
     registry.restore(id)
-    return registry.update(id, this.change)
+    return registry.update(id, this.change, { force: true })
   }
 
   /** What is no longer in the name is gone, whatever a replica group would like. */

@@ -7,7 +7,13 @@ import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
 import type { OutlierDetector } from '../health/outlier-detector.ts'
 import type { EventStream } from '../observe/events.ts'
 import type { CheckedOptions } from '../options.ts'
-import { checkMember, groupStatus, guardGroup, type ReplicaStatus } from '../scaling/replica-groups.ts'
+import {
+  checkMember,
+  groupStatus,
+  guardChange,
+  guardLeaving,
+  type ReplicaStatus,
+} from '../scaling/replica-groups.ts'
 import type { Selector } from '../selection/selector.ts'
 import { type BackendChange, type BackendOptions, checkBackend, checkUpdate, type Health } from './backend.ts'
 import { type Drained, type DrainOptions, Drains } from './drains.ts'
@@ -16,6 +22,12 @@ import { Endpoint } from './endpoint.ts'
 /** Whether a backend may go though its replica group needs it. */
 export interface RemoveOptions {
   /** Also where its replica group would then have too few. @default false */
+  readonly force?: boolean
+}
+
+/** Whether a change may take a backend out of a replica group, or out of a zone, that needs it. */
+export interface UpdateOptions {
+  /** Also where a replica group would then have too few, or in too few zones. @default false */
   readonly force?: boolean
 }
 
@@ -114,19 +126,25 @@ export class Registry {
     return endpoint
   }
 
-  update(id: string, change: BackendChange): Endpoint {
+  update(id: string, change: BackendChange, options?: UpdateOptions): Endpoint {
     const endpoint = this.get(id)
-    Object.assign(endpoint, this.checkGroup(checkUpdate(change)))
-    this.parts.selector.invalidate()
-    this.parts.onChange()
-    this.parts.events.emit({ type: 'backend-updated', backendId: id })
+    this.updateAll([endpoint], change, options)
     return endpoint
+  }
+
+  /** All of them or none. */
+  updateAll(changing: readonly Endpoint[], change: BackendChange, options: UpdateOptions = {}): void {
+    const checked = this.checkGroup(checkUpdate(change))
+    if (options.force !== true) guardChange(this.options.groups, this.list, { changing, change: checked })
+    for (const endpoint of changing) Object.assign(endpoint, checked)
+    this.changed()
+    for (const { id } of changing) this.parts.events.emit({ type: 'backend-updated', backendId: id })
   }
 
   /** Gone for new requests at once; those under way end in their own time. */
   remove(id: string, options: RemoveOptions = {}): void {
     const endpoint = this.get(id)
-    if (options.force !== true) guardGroup(this.options.groups, this.list, endpoint)
+    if (options.force !== true) guardLeaving(this.options.groups, this.list, endpoint)
     endpoint.isRemoved = true
     endpoint.isEligible = false
     // Its requests end outside of any pool: the pool counts those of its members alone.
@@ -148,7 +166,7 @@ export class Registry {
     this.drains.timeoutOf(options)
     options.signal?.throwIfAborted()
     if (!endpoint.isDraining) {
-      if (options.force !== true) guardGroup(this.options.groups, this.list, endpoint)
+      if (options.force !== true) guardLeaving(this.options.groups, this.list, endpoint)
       endpoint.isDraining = true
       this.changed()
       this.parts.events.emit({ type: 'draining', backendId: id })

@@ -27,9 +27,9 @@ export const backendOperations: Readonly<Record<string, Run>> = {
     { backend_config: ['config', backend, 'required'] },
     ({ config }, { balancer }) => ({ backend_id: balancer.add(config).id }),
   ),
-  update_backend: define<Target & { readonly change: BackendChange }>(
-    { ...target, changes: ['change', backendChange, 'required'] },
-    ({ id, change }, { balancer }) => ({ backend_id: balancer.update(id, change).id }),
+  update_backend: define<Target & Forced & { readonly change: BackendChange }>(
+    { ...target, ...forced, changes: ['change', backendChange, 'required'] },
+    ({ id, change, ...options }, { balancer }) => ({ backend_id: balancer.update(id, change, options).id }),
   ),
   remove_backend: define<Target & Forced>({ ...target, ...forced }, ({ id, ...options }, { balancer }) =>
     balancer.remove(id, options),
@@ -52,11 +52,11 @@ export const backendOperations: Readonly<Record<string, Run>> = {
     async ({ config, ...times }, { balancer }) =>
       describeName(await balancer.addName({ ...config, ...times })),
   ),
-  update_name: define<NameTarget & { readonly change: BackendChange }>(
-    { ...nameTarget, changes: ['change', backendChange, 'required'] },
-    ({ nameId, change }, world) => {
+  update_name: define<NameTarget & Forced & { readonly change: BackendChange }>(
+    { ...nameTarget, ...forced, changes: ['change', backendChange, 'required'] },
+    ({ nameId, change, ...options }, world) => {
       const name = find(world, nameId)
-      name.update(change)
+      name.update(change, options)
       return describeName(name)
     },
   ),

@@ -45,10 +45,7 @@ export function checkMember(groups: ReadonlyMap<string, unknown>, group: string 
 }
 
 /** How each group stands. */
-export function groupStatus(
-  groups: ReadonlyMap<string, Required<ReplicaGroup>>,
-  endpoints: readonly Endpoint[],
-): readonly ReplicaStatus[] {
+export function groupStatus(groups: Groups, endpoints: readonly Endpoint[]): readonly ReplicaStatus[] {
   return [...groups].map(([group, needs]) => {
     const members = endpoints.filter((endpoint) => endpoint.group === group)
     const zones = new Map<string, number>()
@@ -66,24 +63,68 @@ export function groupStatus(
 }
 
 /** Throws `ERR_AETHER_REPLICAS_SHORT` if the group would have too few without this one; one that is not healthy may always go. */
-export function guardGroup(
-  groups: ReadonlyMap<string, Required<ReplicaGroup>>,
+export function guardLeaving(groups: Groups, endpoints: readonly Endpoint[], leaving: Endpoint): void {
+  guard(groups, endpoints, {
+    changing: [leaving],
+    placeAfter: () => nowhere,
+    what: `without ${leaving.id}`,
+  })
+}
+
+/** The same for backends that would be in another group, or in another zone, after a change. */
+export function guardChange(
+  groups: Groups,
   endpoints: readonly Endpoint[],
-  leaving: Endpoint,
+  { changing, change }: { readonly changing: readonly Endpoint[]; readonly change: Partial<Place> },
 ): void {
-  const needs = leaving.group === undefined ? undefined : groups.get(leaving.group)
-  if (needs === undefined || !isHealthy(leaving)) return
-  const rest = endpoints.filter(
-    (endpoint) => endpoint !== leaving && endpoint.group === leaving.group && isHealthy(endpoint),
-  )
-  const zones = new Set(rest.map((endpoint) => endpoint.zone ?? '')).size
-  if (rest.length >= needs.minHealthy && zones >= needs.minZones) return
-  throw new LbError(
-    'ERR_AETHER_REPLICAS_SHORT',
-    `without ${leaving.id} group ${leaving.group} would have ${rest.length} healthy in ${zones} zones, and needs ` +
-      `${needs.minHealthy} in ${needs.minZones}: add another first, or pass force`,
-    { detail: { group: leaving.group, healthy: rest.length, zones, ...needs } },
-  )
+  if (change.group === undefined && change.zone === undefined) return
+  const placeAfter = ({ group, zone }: Endpoint): Place => ({
+    group: change.group ?? group,
+    zone: change.zone ?? zone,
+  })
+  guard(groups, endpoints, { changing, placeAfter, what: 'with this change' })
+}
+
+type Groups = ReadonlyMap<string, Required<ReplicaGroup>>
+
+interface Place {
+  readonly group: string | undefined
+  readonly zone: string | undefined
+}
+
+const nowhere: Place = { group: undefined, zone: undefined }
+
+interface Change {
+  readonly changing: readonly Endpoint[]
+  readonly placeAfter: (endpoint: Endpoint) => Place
+  /** How the message calls it. */
+  readonly what: string
+}
+
+function guard(groups: Groups, endpoints: readonly Endpoint[], change: Change): void {
+  const changing = new Set(change.changing.filter(isHealthy))
+  for (const group of new Set([...changing].map((endpoint) => endpoint.group))) {
+    const needs = group === undefined ? undefined : groups.get(group)
+    if (group === undefined || needs === undefined) continue
+    const before = endpoints.filter((endpoint) => endpoint.group === group && isHealthy(endpoint))
+    const after = before
+      .map((endpoint) => (changing.has(endpoint) ? change.placeAfter(endpoint) : endpoint))
+      .filter((place) => place.group === group)
+    const zones = zonesOf(after)
+    const isFewer = after.length < before.length
+    const lacksZones = zones < needs.minZones && (isFewer || zones < zonesOf(before))
+    if (!lacksZones && !(isFewer && after.length < needs.minHealthy)) continue
+    throw new LbError(
+      'ERR_AETHER_REPLICAS_SHORT',
+      `${change.what} group ${group} would have ${after.length} healthy in ${zones} zones, and needs ` +
+        `${needs.minHealthy} in ${needs.minZones}: add another first, or pass force`,
+      { detail: { group, healthy: after.length, zones, ...needs } },
+    )
+  }
+}
+
+function zonesOf(places: readonly Place[]): number {
+  return new Set(places.map(({ zone = '' }) => zone)).size
 }
 
 /** Stricter than fit for traffic: who has yet to be checked, or is on probation, is nobody to rely on. */

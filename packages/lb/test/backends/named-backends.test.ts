@@ -208,6 +208,25 @@ describe('a name', () => {
     await lb.close()
   })
 
+  it('stay together in their replica group, or leave it together', async () => {
+    const { lb } = fleet(0, {
+      groups: { api: { minHealthy: 1 }, other: {} },
+      resolve: async () => ['10.0.0.1', '10.0.0.2'],
+    })
+    const name = await lb.addName({ host: 'api.internal', port: 80, group: 'api' })
+    expect(() => name.update({ group: 'other', weight: 4 })).toThrow(code('REPLICAS_SHORT'))
+    expect(lb.backends.map(({ group, weight }) => [group, weight])).toEqual([
+      ['api', 1],
+      ['api', 1],
+    ])
+    name.update({ group: 'other', weight: 4 }, { force: true })
+    expect(lb.backends.map(({ group, weight }) => [group, weight])).toEqual([
+      ['other', 4],
+      ['other', 4],
+    ])
+    await lb.close()
+  })
+
   it('changes those that are there and those that come', async () => {
     const made = resolving(['10.0.0.1'])
     const name = await made.lb.addName({ ...api, weight: 2 })

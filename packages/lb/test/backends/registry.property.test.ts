@@ -17,7 +17,16 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), id, force: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('drain' as const), id, force: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('restore' as const), id }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('update' as const), id, zone }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('update' as const),
+      id,
+      zone,
+      isMember: fc.boolean(),
+      force: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('flip' as const), id }) },
   { weight: 4, arbitrary: fc.constant({ kind: 'pick' as const }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('done' as const), which: fc.nat(20) }) },
@@ -29,7 +38,7 @@ const step = fc.oneof(
 
 interface Known {
   zone: string
-  readonly isMember: boolean
+  isMember: boolean
   isUp: boolean
   isDraining: boolean
   active: number
@@ -60,7 +69,7 @@ it('what is there, who takes requests and who may leave is as a list would tell'
           unhealthyThreshold: 1,
           healthyThreshold: 1,
         },
-        groups: { api: needs },
+        groups: { api: needs, other: { minHealthy: 0, minZones: 0 } },
         panicThreshold: 0,
         breaker: false,
         drainTimeoutMs: 2_000,
@@ -78,6 +87,15 @@ it('what is there, who takes requests and who may leave is as a list would tell'
         return (
           rest.length >= needs.minHealthy && new Set(rest.map((each) => each.zone)).size >= needs.minZones
         )
+      }
+      const zonesOf = (list: readonly Known[]): number => new Set(list.map((one) => one.zone)).size
+      /** Whoever stays may only not be the last of its zone. */
+      const mayMove = (known: Known, to: { readonly zone: string; readonly isMember: boolean }): boolean => {
+        if (!holdsUp(known)) return true
+        if (!to.isMember) return mayLeave(known, false)
+        const before = [...model.values()].filter(holdsUp)
+        const after = before.map((one) => (one === known ? { ...one, zone: to.zone } : one))
+        return zonesOf(after) >= Math.min(needs.minZones, zonesOf(before))
       }
       const leave = (known: Known | undefined, force: boolean): Code => {
         if (known === undefined) return 'ERR_AETHER_BACKEND_UNKNOWN'
@@ -118,9 +136,14 @@ it('what is there, who takes requests and who may leave is as a list would tell'
           got = codeOf(() => lb.restore(each.id))
           if (known !== undefined) known.isDraining = false
         } else if (each.kind === 'update') {
-          expected = known === undefined ? 'ERR_AETHER_BACKEND_UNKNOWN' : undefined
-          got = codeOf(() => lb.update(each.id, { zone: each.zone, weight: 2 }))
-          if (known !== undefined) known.zone = each.zone
+          if (known === undefined) expected = 'ERR_AETHER_BACKEND_UNKNOWN'
+          else if (!each.force && !mayMove(known, each)) expected = 'ERR_AETHER_REPLICAS_SHORT'
+          const change = { zone: each.zone, group: each.isMember ? 'api' : 'other', weight: 2 }
+          got = codeOf(() => lb.update(each.id, change, { force: each.force }))
+          if (known !== undefined && expected === undefined) {
+            known.zone = each.zone
+            known.isMember = each.isMember
+          }
         } else if (each.kind === 'flip') {
           if (!down.delete(each.id)) down.add(each.id)
           await clock.pass(1_000)

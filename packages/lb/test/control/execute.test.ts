@@ -120,11 +120,17 @@ describe('execute', () => {
   })
 
   it('keeps a name whose backends a group needs, to be asked again', async () => {
-    const { lb } = fleet(0, { resolve: async () => ['10.9.9.9'], groups: { api: {} } })
+    const { lb } = fleet(0, { resolve: async () => ['10.9.9.9'], groups: { api: {}, other: {} } })
     await lb.execute({ operation: 'add_name', backend_config: { host: 'n', port: 5, group: 'api' } })
     const removal = { operation: 'remove_name', name_id: 'n:5' }
     await expect(lb.execute(removal)).rejects.toThrow(code('REPLICAS_SHORT'))
     expect(await lb.execute({ operation: 'list_names' })).toMatchObject({ names: [{ name_id: 'n:5' }] })
+    const move = { operation: 'update_name', name_id: 'n:5', changes: { group: 'other' } }
+    await expect(lb.execute(move)).rejects.toThrow(code('REPLICAS_SHORT'))
+    await lb.execute({ ...move, force: true })
+    const back = { operation: 'update_backend', backend_id: 'n/10.9.9.9:5', changes: { group: 'api' } }
+    await expect(lb.execute(back)).rejects.toThrow(code('REPLICAS_SHORT'))
+    await lb.execute({ ...back, force: true })
     await lb.execute({ ...removal, force: true })
     expect(await lb.execute({ operation: 'list_names' })).toMatchObject({ names: [] })
     expect(lb.backends).toHaveLength(0)

@@ -22,6 +22,37 @@ describe('replica groups', () => {
     expect(lb.groups()[0]).toMatchObject({ healthy: 1, isShort: true })
   })
 
+  it('are left by a change only where a removal would be let through too', () => {
+    const { lb } = fleet(4, { groups: { ...groups, other: {} } }, member)
+    const before = lb.groups()
+    expect(() => lb.update('b3', { group: 'other', weight: 5 })).toThrow(code('REPLICAS_SHORT'))
+    expect(lb.groups()).toEqual(before)
+    expect(lb.backends[3]!.weight).toBe(1)
+    lb.update('b0', { group: 'other' })
+    lb.update('b1', { group: 'other' })
+    expect(() => lb.update('b2', { group: 'other' })).toThrow(
+      'with this change group api would have 1 healthy',
+    )
+    expect(lb.update('b2', { group: 'api', weight: 2 }).weight).toBe(2)
+    lb.update('b2', { group: 'other' }, { force: true })
+    expect(lb.groups()).toMatchObject([
+      { group: 'api', healthy: 1, isShort: true },
+      { group: 'other', healthy: 3, isShort: false },
+    ])
+  })
+
+  it('keep their zones when a backend is said to be elsewhere', () => {
+    const { lb } = fleet(4, { groups }, member)
+    expect(() => lb.update('b3', { zone: 'a' })).toThrow(code('REPLICAS_SHORT'))
+    expect(lb.update('b3', { zone: 'c' }).zone).toBe('c')
+    expect(lb.update('b0', { zone: 'c' }).zone).toBe('c')
+    expect(lb.update('b3', { zone: 'a' }).zone).toBe('a')
+    lb.update('b0', { zone: 'a' }, { force: true })
+    expect(lb.groups()[0]).toMatchObject({ zones: { a: 4 }, isShort: true })
+    // It is short already: this makes it no worse.
+    expect(lb.update('b0', { zone: 'a' }).zone).toBe('a')
+  })
+
   it('let one of two who want to leave at once, and not the other', async () => {
     const { lb } = fleet(3, { groups: { api: { minHealthy: 2 } } }, () => ({ group: 'api' }))
     const drains = await Promise.allSettled([lb.drain('b0'), lb.drain('b1'), lb.drain('b0')])

@@ -46,6 +46,16 @@ it('prints a table, draws a plot, writes the page, and does the same again', () 
   expect(svg(first)).toBe(svg(second))
 })
 
+it('names commands in its page that there are', () => {
+  const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const page = readFileSync(join(folder, 'README.md'), 'utf8')
+  const commands = [...page.matchAll(/^pnpm (\S+)/gm)].map(([, command]) => command)
+  expect(commands.length).toBeGreaterThan(2)
+  for (const command of commands) expect(Object.keys(scripts)).toContain(command)
+})
+
 it('shows every scenario in its page, with its claim, its table and a plot that is there', () => {
   const page = readFileSync(join(folder, 'README.md'), 'utf8')
   const plots = readdirSync(join(folder, 'plots'))

@@ -28,7 +28,7 @@ export interface PickExplanation {
   readonly isSticky: boolean
   /** Where the session is at home: not `backendId` if that one could not take it, and `excluded` says why. */
   readonly homeId: string | undefined
-  /** Those the algorithm compared, with its own score for each: for some lower, for some higher is better. */
+  /** Those the algorithm compared, with its own score for each: for some lower, for some higher is better; none where there was nothing to compare. */
   readonly candidates: readonly { readonly backendId: string; readonly score: number }[]
   /** Backends that took no requests then, and up to eight that were looked at and could not take this one, and why. */
   readonly excluded: readonly { readonly backendId: string; readonly reason: Exclusion }[]

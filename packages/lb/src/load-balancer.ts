@@ -266,9 +266,9 @@ class LoadBalancer implements Balancer {
     this.outliers?.close()
     this.sweeping?.cancel()
     this.registry.close()
-    this.remote.close()
     await untilIdle(this.router, { timeoutMs: this.options.drainTimeoutMs, signal: this.hurry.signal })
     const cut = this.router.inFlight
+    this.remote.close()
     this.router.failAll(closedError())
     this.router.wheel.close()
     this.selector.close()

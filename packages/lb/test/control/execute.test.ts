@@ -304,9 +304,24 @@ describe('execute', () => {
     await expect(lb.execute({ operation: 'release_backend', lease_id: lease['lease_id'] })).rejects.toThrow(
       code('OPERATION_INVALID'),
     )
-    await lb.execute({ operation: 'pick_backend', request: { timeout: 60 } })
-    await lb.execute({ operation: 'shutdown' })
-    expect([lb.backends[0]!.active, clock.pending]).toEqual([0, 0])
+  })
+
+  it('waits for slots that were lent when it shuts down, and takes back what is left in the end', async () => {
+    const { lb, clock } = fleet(1, { requestTimeoutMs: 60_000, drainTimeoutMs: 5_000 })
+    const [first, second] = [
+      await lb.execute({ operation: 'pick_backend' }),
+      await lb.execute({ operation: 'pick_backend' }),
+    ]
+    const closing = lb.execute({ operation: 'shutdown' })
+    await clock.pass(1_000)
+    await lb.execute({ operation: 'release_backend', lease_id: first['lease_id'] })
+    expect(lb.getLoadDistribution()).toMatchObject({ active: 1, ok: 1, cancelled: 0 })
+    await clock.pass(5_000)
+    await closing
+    expect(lb.getLoadDistribution()).toMatchObject({ active: 0, ok: 1, cancelled: 1 })
+    expect(clock.pending).toBe(0)
+    const late = lb.execute({ operation: 'release_backend', lease_id: second['lease_id'] })
+    await expect(late).rejects.toThrow(code('OPERATION_INVALID'))
   })
 
   it('has an operation for every method', () => {

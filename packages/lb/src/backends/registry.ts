@@ -2,7 +2,7 @@ import type { Affinity } from '../affinity/affinity.ts'
 import { show } from '../check-options.ts'
 import { closedError, duplicateError, LbError } from '../errors.ts'
 import { CheckGate } from '../health/check-gate.ts'
-import { CircuitBreaker } from '../health/circuit-breaker.ts'
+import { type BreakerState, CircuitBreaker } from '../health/circuit-breaker.ts'
 import { HealthChecker, type HealthStatus } from '../health/health-checker.ts'
 import type { OutlierDetector } from '../health/outlier-detector.ts'
 import type { EventStream } from '../observe/events.ts'
@@ -103,10 +103,13 @@ export class Registry {
     const random = this.options.random ?? Math.random
     const endpoint = new Endpoint(this.checkGroup(checkBackend(options)), hashKey, decayMs)
     if (this.byId.has(endpoint.id)) throw duplicateError('backend', endpoint.id)
+    let told: BreakerState = 'closed'
     endpoint.breaker = new CircuitBreaker(breaker, clock, (to) => {
       // What still ends there after its removal changes nothing for anyone.
       if (endpoint.isRemoved) return
-      this.parts.events.emit({ type: 'breaker', backendId: endpoint.id, to })
+      // Probes that are waited for no longer make room, and change no state.
+      if (to !== told) this.parts.events.emit({ type: 'breaker', backendId: endpoint.id, to })
+      told = to
       this.changed()
     })
     // When everything starts at once, everyone is as cold, and holding all back would help nobody.

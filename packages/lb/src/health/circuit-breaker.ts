@@ -69,6 +69,7 @@ export class CircuitBreaker {
   private isClosed = false
   private readonly options: Required<BreakerOptions>
   private readonly clock: Clock
+  /** Also when probes are waited for no longer, and others may start. */
   private readonly onChange: (state: BreakerState) => void
 
   constructor(options: Required<BreakerOptions>, clock: Clock, onChange: (state: BreakerState) => void) {

@@ -99,6 +99,19 @@ describe('a circuit breaker', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('tells each change of state once, and nothing where there is none', async () => {
+    const { lb, clock } = failing(3)
+    const events = lb.events()
+    clock.advance(1_000)
+    const stuck = [lb.pick(), lb.pick()]
+    clock.advance(1_000)
+    for (const lease of stuck) lease.done('ok')
+    await lb.close()
+    const told: string[] = []
+    for await (const event of events) if (event.type === 'breaker') told.push(event.to)
+    expect(told).toEqual(['half-open', 'closed'])
+  })
+
   it('opens at once when a probe fails that it had given up', () => {
     const { lb, clock, backend } = failing(3)
     clock.advance(1_000)

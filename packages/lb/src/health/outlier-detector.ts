@@ -77,6 +77,8 @@ export class OutlierDetector {
   private readonly watches = new Map<Endpoint, OutlierWatch>()
   private readonly options: Required<OutlierOptions>
   private readonly world: OutlierWorld
+  /** Backends that are out now. */
+  private ejected = 0
   private timer: Timer | undefined = undefined
   private isClosed = false
 
@@ -107,7 +109,9 @@ export class OutlierDetector {
       this.eject(endpoint, `${watch.inRow} failures in a row`)
   }
 
+  /** Of a backend that is gone. */
   forget(endpoint: Endpoint): void {
+    if (endpoint.isEjected) this.ejected--
     this.watches.delete(endpoint)
   }
 
@@ -150,10 +154,8 @@ export class OutlierDetector {
 
   private eject(endpoint: Endpoint, reason: string): void {
     const { baseEjectionMs, maxEjectionMs, jitterMs, maxEjected } = this.options
-    const all = this.world.endpoints()
-    const out = all.filter((each) => each.isEjected).length
     if (endpoint.isEjected || endpoint.isRemoved) return
-    if (out + 1 > Math.max(1, Math.floor(all.length * maxEjected))) return
+    if (this.ejected + 1 > Math.max(1, Math.floor(this.world.endpoints().length * maxEjected))) return
     const watch = this.watch(endpoint)
     // Past the limit a count would only take longer to go down again.
     if (baseEjectionMs * watch.ejections < maxEjectionMs) watch.ejections++
@@ -162,6 +164,7 @@ export class OutlierDetector {
       Math.min(baseEjectionMs * watch.ejections, maxEjectionMs) +
       this.world.random() * jitterMs
     endpoint.isEjected = true
+    this.ejected++
     // Also where nobody started: what is ejected has to come back.
     this.start()
     this.world.onEjection(endpoint, reason)
@@ -173,6 +176,7 @@ export class OutlierDetector {
     watch.succeeded = 0
     watch.failed = 0
     endpoint.isEjected = false
+    this.ejected--
     this.world.onReturn(endpoint)
   }
 

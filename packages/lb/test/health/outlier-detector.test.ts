@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Endpoint } from '../../src/backends/endpoint.ts'
+import { checkOutlier, OutlierDetector } from '../../src/health/outlier-detector.ts'
 import type { OutlierOptions } from '../../src/index.ts'
 import { type Fleet, fleet } from '../support/fleet.ts'
 
@@ -53,6 +55,47 @@ describe('outlier detection', () => {
       made.clock.advance(160_000)
       expect(ejected(made)).toEqual([])
     }
+  })
+
+  it('looks at nobody else for a failure, also where no more may be ejected', () => {
+    const { lb, clock } = fleet(100)
+    let reads = 0
+    const endpoints = lb.backends.map(
+      () =>
+        new Proxy<Record<string | symbol, unknown>>(
+          {},
+          {
+            get: (target, key) => (reads++, target[key]),
+          },
+        ) as unknown as Endpoint,
+    )
+    const detector = new OutlierDetector(checkOutlier({ consecutiveFailures: 1, maxEjected: 0.01 }), {
+      clock,
+      random: () => 0,
+      endpoints: () => endpoints,
+      onEjection: () => {},
+      onReturn: () => {},
+    })
+    for (const endpoint of endpoints.slice(0, 10)) detector.record(endpoint, false)
+    detector.close()
+    expect(endpoints.filter((endpoint) => endpoint.isEjected)).toHaveLength(1)
+    expect(reads).toBeLessThan(250)
+  })
+
+  it('has a place for another one when one that was ejected is removed', () => {
+    const made = watched(10)
+    send(made, 'b3', 'failed', 5)
+    send(made, 'b4', 'failed', 5)
+    expect(ejected(made)).toEqual(['b3'])
+    made.lb.remove('b3')
+    send(made, 'b4', 'failed', 1)
+    expect(ejected(made)).toEqual(['b4'])
+    made.lb.remove('b5')
+    made.clock.advance(40_000)
+    expect(ejected(made)).toEqual([])
+    send(made, 'b6', 'failed', 5)
+    send(made, 'b7', 'failed', 5)
+    expect(ejected(made)).toEqual(['b6'])
   })
 
   it('ejects a tenth at most, but always one', () => {

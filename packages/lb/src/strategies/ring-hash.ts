@@ -12,8 +12,8 @@ const maxPoints = 1_048_576
 const ownerRange = 2 ** 21
 
 /**
- * Backends stand on a ring, each at many points by its weight; a key belongs to the next point, and walks on from there while nobody accepts. Adding and
- * removing moves only the keys of that backend. O(log n) over the points.
+ * Backends stand on a ring, each at many points by its weight; a key belongs to the next point, and walks on from there while nobody accepts. Where all weigh
+ * the same, adding and removing moves only the keys of that backend; otherwise a few more, since points are shared out by weight. O(log n) over the points.
  */
 export class RingHash implements Strategy {
   readonly name = 'ring-hash'
@@ -68,10 +68,18 @@ export class RingHash implements Strategy {
       else high = middle
     }
     for (let step = 0; step < count; step++) {
+      // Usually somebody is met long before; where nobody is to be met, walking past all points of everyone would take long.
+      if (step === members.length && !acceptsAny(members, picking)) return undefined
       const backend = members[owners[low === count ? 0 : low] as number] as Backend
       low = low === count ? 1 : low + 1
       if (picking.accepts(backend)) return backend
     }
     return undefined
   }
+}
+
+function acceptsAny(members: readonly Backend[], picking: Picking): boolean {
+  for (let index = 0; index < members.length; index++)
+    if (picking.accepts(members[index] as Backend)) return true
+  return false
 }

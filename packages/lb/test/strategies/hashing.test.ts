@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hashText } from '../../src/hash/hash-text.ts'
-import type { AlgorithmName, Backend, Balancer } from '../../src/index.ts'
+import type { AlgorithmName, Backend, Balancer, Picking } from '../../src/index.ts'
 import { seededRandom } from '../../src/index.ts'
 import { Maglev } from '../../src/strategies/maglev.ts'
 import { maglevTable } from '../../src/strategies/maglev-table.ts'
+import { RingHash } from '../../src/strategies/ring-hash.ts'
 import { fleet, spread, tally } from '../support/fleet.ts'
 
 const keys = Array.from({ length: 20_000 }, (_, index) => `key-${index}`)
@@ -132,6 +133,23 @@ describe.each([
       }),
       { numRuns: 20 },
     )
+  })
+})
+
+describe('ring-hash, where nobody takes anything', () => {
+  it('asks each a few times, not at each of its points', () => {
+    const { lb } = fleet(50, { algorithm: 'ring-hash' })
+    const members = lb.backends
+    const ring = new RingHash()
+    ring.update({ members, eligible: members, version: 1 })
+    let asked = 0
+    const picking = { hash: 7, accepts: () => asked++ < 0 } as unknown as Picking
+    expect(ring.pick(picking)).toBeUndefined()
+    expect(asked).toBeLessThanOrEqual(3 * members.length)
+    for (const only of members) {
+      const one = { hash: 7, accepts: (backend: Backend) => backend === only } as unknown as Picking
+      expect(ring.pick(one)).toBe(only)
+    }
   })
 })
 

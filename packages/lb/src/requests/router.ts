@@ -114,6 +114,7 @@ export class Router implements LeaseOwner {
     const now = this.clock.monotonic()
     const refused = this.refuse(request, now)
     if (refused !== undefined) throw refused
+    this.turns.catchUp()
     const endpoint = this.hasRoom() ? this.placement.place(request, nobody, now) : undefined
     if (endpoint === undefined) throw this.unservable(request, nobody) ?? this.noSlot(request)
     this.budget.deposit()

@@ -134,6 +134,16 @@ describe('the queue', () => {
     expect(order).toEqual(['first', 'second'])
   })
 
+  it('lets those who waited go before whoever picks in the moment in which a backend comes', async () => {
+    const { lb, order, send, held } = single()
+    send('first')
+    lb.add({ id: 'new', host: 'h', port: 2, maxConnections: 1 })
+    expect(() => lb.pick()).toThrow(expect.objectContaining({ code: 'ERR_AETHER_QUEUE_FULL' }) as Error)
+    await settle()
+    expect(order).toEqual(['first'])
+    held.done()
+  })
+
   it('is left by one who is aborted, from anywhere in it', async () => {
     const { lb, order, refused, held, send, clock } = single()
     const stops = Array.from({ length: 5 }, () => new AbortController())

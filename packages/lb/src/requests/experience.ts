@@ -12,7 +12,12 @@ const manyLatencies = 10_000
 /** What is learnt from how attempts end: of their backends, of latencies in general, and of how many at a time are good. */
 export class Experience {
   readonly limit: GradientLimit | undefined
+  /** For hedging alone. */
   private readonly latencies = new Histogram()
+  /** As of some time ago: a fiftieth more latencies hardly change it. */
+  private quantileMs = 0
+  /** Latencies since then. */
+  private unseen = 0
   private readonly options: CheckedOptions
   private readonly outliers: OutlierDetector | undefined
 
@@ -27,8 +32,7 @@ export class Experience {
     endpoint.succeeded++
     endpoint.latency.observe(latencyMs, now)
     if (this.options.metrics) endpoint.histogram.record(latencyMs)
-    this.latencies.record(latencyMs)
-    if (this.latencies.count >= manyLatencies) this.latencies.fade()
+    if (this.options.hedge !== undefined) this.remember(latencyMs)
     this.limit?.sample(latencyMs, active)
     this.outliers?.record(endpoint, true)
   }
@@ -52,6 +56,16 @@ export class Experience {
     const { hedge } = this.options
     if (hedge === undefined) return Infinity
     if (this.latencies.count < enoughLatencies) return hedge.initialMs
-    return Math.max(hedge.minMs, this.latencies.quantile(hedge.quantile))
+    if (this.unseen * 50 >= this.latencies.count) {
+      this.unseen = 0
+      this.quantileMs = this.latencies.quantile(hedge.quantile)
+    }
+    return Math.max(hedge.minMs, this.quantileMs)
+  }
+
+  private remember(latencyMs: number): void {
+    this.unseen++
+    this.latencies.record(latencyMs)
+    if (this.latencies.count >= manyLatencies) this.latencies.fade()
   }
 }

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { HedgeOptions } from '../../src/index.ts'
+import { Histogram } from '../../src/latency/histogram.ts'
 import { fleet } from '../support/fleet.ts'
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {})
@@ -21,6 +23,24 @@ describe('what attempts teach', () => {
     }
     expect(before).toBeGreaterThanOrEqual(50)
     expect(limit()).toBeLessThan(before / 2)
+  })
+
+  it('is when to hedge, worked out now and then, and for those who hedge alone', async () => {
+    const quantiles = vi.spyOn(Histogram.prototype, 'quantile')
+    const records = vi.spyOn(Histogram.prototype, 'record')
+    const send = async (hedge?: HedgeOptions): Promise<[number, number]> => {
+      const { lb } = fleet(2, { metrics: false, ...(hedge && { hedge }) })
+      quantiles.mockClear()
+      records.mockClear()
+      for (let n = 0; n < 2_000; n++) await lb.route({ idempotent: true }, () => 'done')
+      return [quantiles.mock.calls.length, records.mock.calls.length]
+    }
+    expect(await send()).toEqual([0, 0])
+    const [asked, recorded] = await send({})
+    expect(recorded).toBe(2_000)
+    expect(asked).toBeGreaterThan(50)
+    expect(asked).toBeLessThan(250)
+    vi.restoreAllMocks()
   })
 
   it('is that a backend that fails at once is not quick', async () => {

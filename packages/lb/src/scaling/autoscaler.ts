@@ -8,6 +8,7 @@ import { type AutoscaleOptions, checkAutoscale, type Cooldowns } from './autosca
 import { RecentLatencies } from './recent-latencies.ts'
 import { desiredCount, type LoadSignal, type ScaleTargets } from './scale-signal.ts'
 
+/** How a scaler is told to stop. */
 export interface ScaleOptions {
   /** Aborted when it takes longer than `scaleTimeoutMs`, and when autoscaling is closed. */
   readonly signal: AbortSignal
@@ -21,6 +22,7 @@ export interface Scaler {
   scale(count: number, options: ScaleOptions): Promise<void>
 }
 
+/** What one scaler is asked for, and what that follows from. */
 export interface AutoscaleStatus extends LoadSignal {
   readonly id: string
   /** What the load asks for now. */

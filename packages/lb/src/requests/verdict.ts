@@ -39,15 +39,27 @@ const unsentCalls = new Set(['connect', 'getaddrinfo'])
 /** How deep causes are looked at: `fetch` wraps what happened once, and clients around it once more. */
 const maxDepth = 4
 
+type Told = 'code' | 'sent' | 'syscall' | 'cause' | 'errors'
+
 /** Whether an error proves that the backend has seen nothing of the request: `sent: false` says so, and so does a connection that never stood. */
 export function isUnsent(error: unknown): boolean {
   let current = error
   for (let depth = 0; depth < maxDepth && typeof current === 'object' && current !== null; depth++) {
-    const { code, sent, syscall, cause } = current as Record<'code' | 'sent' | 'syscall' | 'cause', unknown>
+    const { sent, cause, errors } = current as Partial<Record<Told, unknown>>
     if (typeof sent === 'boolean') return !sent
-    if (typeof code === 'string' && unsent.has(code)) return true
-    if (typeof syscall === 'string' && unsentCalls.has(syscall)) return true
+    if (isRefused(current)) return true
+    // A host with several addresses, of which none let itself be connected to: they were tried one after the other.
+    if (Array.isArray(errors) && errors.length > 0) return errors.every(isRefused)
     current = cause
   }
   return false
+}
+
+/** Whether it stands for a connection that could not be made. */
+function isRefused(error: unknown): boolean {
+  const { code, syscall } = Object(error) as Partial<Record<Told, unknown>>
+  return (
+    (typeof code === 'string' && unsent.has(code)) ||
+    (typeof syscall === 'string' && unsentCalls.has(syscall))
+  )
 }

@@ -29,6 +29,8 @@ describe('a status', () => {
 
 describe('whether anything was sent', () => {
   const error = (fields: object): Error => Object.assign(new Error('x'), fields)
+  /** One address of several of a host, as the runtime gathers them. */
+  const noRoute = (address: string): Error => error({ code: 'ETIMEDOUT', syscall: 'connect', address })
 
   it.each<[boolean, unknown]>([
     [true, error({ code: 'ECONNREFUSED' })],
@@ -36,6 +38,10 @@ describe('whether anything was sent', () => {
     [true, error({ code: 'EAI_FAIL', syscall: 'getaddrinfo' })],
     [true, error({ sent: false })],
     [true, new Error('x', { cause: new Error('y', { cause: error({ code: 'UND_ERR_CONNECT_TIMEOUT' }) }) })],
+    [true, error({ code: 'ETIMEDOUT', errors: [noRoute('10.0.0.1'), noRoute('::1')] })],
+    [true, new TypeError('x', { cause: error({ errors: [noRoute('10.0.0.1')] }) })],
+    [false, error({ errors: [noRoute('10.0.0.1'), error({ code: 'ECONNRESET', syscall: 'read' })] })],
+    [false, error({ code: 'ETIMEDOUT', errors: [] })],
     [false, error({ code: 'ECONNRESET', syscall: 'read' })],
     [false, error({ code: 'EPIPE', syscall: 'write' })],
     [false, error({ sent: true, cause: error({ code: 'ECONNREFUSED' }) })],

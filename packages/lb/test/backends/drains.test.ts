@@ -45,6 +45,28 @@ describe('draining', () => {
     expect(drained).toEqual({ active: 0, sessions: 0 })
   })
 
+  it('lets sticky sessions go elsewhere once their backend is down', async () => {
+    let isUp = true
+    const { lb, clock } = fleet(2, {
+      affinity: { by: 'session' },
+      healthCheck: { probe: ({ id }) => isUp || id !== 'b0', unhealthyThreshold: 1 },
+    })
+    const where = (): string => {
+      const lease = lb.pick({ sessionId: 's', exclude: isUp ? [lb.backends[1]!] : [] })
+      lease.done()
+      return lease.backend.id
+    }
+    lb.start()
+    await clock.pass(1)
+    expect(where()).toBe('b0')
+    void lb.drain('b0')
+    expect(where()).toBe('b0')
+    isUp = false
+    await clock.pass(6_000)
+    expect(where()).toBe('b1')
+    await lb.close()
+  })
+
   it('takes all of its time where sessions are by cookie, since nobody can tell when they end', async () => {
     const secret = 'a secret of enough length'
     const { lb, clock } = fleet(2, { affinity: { by: 'cookie', secret }, drainTimeoutMs: 5_000 })

@@ -37,6 +37,16 @@ describe('the adaptive limit', () => {
     expect(Math.min(...feed(limit, 10_000, 200))).toBe(20)
   })
 
+  it('does not excuse what is slow by a time long ago that was slower', () => {
+    const limit = new GradientLimit(checkConcurrency({ initial: 100 }))
+    feed(limit, 100, 10)
+    // In sixty windows alone of six thousand samples it would hardly have come down from a hundred.
+    feed(limit, 10, 60)
+    const before = limit.current
+    feed(limit, 40, 10)
+    expect(limit.current).toBeLessThan(before * 0.75)
+  })
+
   it('grows by the room for a queue of four, a fifth of it at a time, while latency is usual', () => {
     const limit = new GradientLimit(checkConcurrency({ initial: 100 }))
     // 0.8 L + 0.2 (L + 4) is L + 0.8.

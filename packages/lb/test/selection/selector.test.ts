@@ -38,6 +38,22 @@ describe('priority levels', () => {
     await lb.close()
   })
 
+  it('do not count who drains: of six that are left half is down', async () => {
+    const down = new Set(['b0', 'b1', 'b2'])
+    const { lb, clock } = fleet(
+      20,
+      { healthCheck: { probe: ({ id }) => !down.has(id), unhealthyThreshold: 1 }, explain: 0 },
+      (i) => ({ priority: i < 10 ? 10 : 0 }),
+    )
+    lb.start()
+    await clock.pass(1)
+    for (const id of ['b6', 'b7', 'b8', 'b9']) await lb.drain(id)
+    const ids = Array.from({ length: 10_000 }, () => lb.choose()!.id)
+    const high = ids.filter((id) => Number(id.slice(1)) < 10).length / ids.length
+    expect(Math.abs(high - 0.7)).toBeLessThan(0.02)
+    await lb.close()
+  })
+
   it('send to the lower level what the upper one has no slots for', () => {
     const { lb } = fleet(2, {}, (i) => ({ priority: -i, maxConnections: 1 }))
     const leases = [lb.pick(), lb.pick()]

@@ -65,7 +65,6 @@ export class Autoscaler implements Autoscaling {
   private readonly times: Cooldowns
   private requested: number | undefined = undefined
   private lastOut = -Infinity
-  private lastChange = -Infinity
   /** Since when fewer would do, and the most that were wanted since then: one quiet moment is no reason to shrink. */
   private quiet: { readonly since: number; readonly most: number } | undefined = undefined
   private latencyMs = 0
@@ -149,21 +148,18 @@ export class Autoscaler implements Autoscaling {
     if (desired >= from) this.quiet = undefined
     if (desired === from) return from
     // Coming up to the minimum, at the start or after an accident, neither waits nor makes others wait.
-    if (from < targets.min) {
-      this.lastChange = now
-      return desired
-    }
+    if (from < targets.min) return desired
     if (desired > from) {
       if (now - this.lastOut < times.outMs) return from
       this.lastOut = now
-      this.lastChange = now
       return desired
     }
     const { since, most } = this.quiet ?? { since: now, most: desired }
-    this.quiet = { since, most: Math.max(most, desired) }
-    if (now - since < times.inMs || now - this.lastChange < times.inMs) return from
-    this.lastChange = now
-    return this.quiet.most
+    const enough = Math.max(most, desired)
+    const isOver = now - since >= times.inMs
+    // After a decrease what was before counts no more.
+    this.quiet = isOver ? undefined : { since, most: enough }
+    return isOver ? enough : from
   }
 
   /** One that takes too long is told of and aborted, but waited for all the same: two calls at a time would undo each other. */

@@ -157,6 +157,10 @@ describe('autoscaling', () => {
     await clock.pass(6_000)
     // Ten seconds with fewer: but at first it still took four.
     expect(machines.calls).toEqual([2, 4, 6, 4])
+    await clock.pass(9_000)
+    expect(machines.calls).toEqual([2, 4, 6, 4])
+    await clock.pass(3_000)
+    expect(machines.calls).toEqual([2, 4, 6, 4, 2])
   })
 
   it('asks for more while latencies of late are too high, and forgets them when they are not', async () => {

@@ -101,6 +101,18 @@ describe('metrics', () => {
     expect(lb.getLoadDistribution().perSecond).toBeCloseTo(0.5, 5)
   })
 
+  it('do not take a moment for ten seconds, whoever looks', () => {
+    const { lb, clock } = fleet(1)
+    for (let second = 0; second < 60; second++) {
+      for (let each = 0; each < 100; each++) lb.pick().done()
+      clock.advance(1_000)
+      lb.getLoadDistribution()
+    }
+    clock.advance(2_000)
+    // 100 · e^(-2/10).
+    expect(lb.getLoadDistribution().perSecond).toBeCloseTo(81.9, 0)
+  })
+
   it('can do without histograms', async () => {
     const { lb } = fleet(1, { metrics: false })
     lb.pick().done('ok', 10)

@@ -42,7 +42,7 @@ export interface BalancerOptions {
   readonly slowStart?: SlowStartOptions
   /** With less than this part of a level up, all of it gets traffic; 0 turns that off. @default 0.5 */
   readonly panicThreshold?: number
-  /** What is left of a weight while its backend is degraded. @default 0.5 */
+  /** What is left of a weight while its backend is degraded; `round-robin`, `least-latency` and hashes do not go by it. @default 0.5 */
   readonly degradedShare?: number
   /** The own zone: its backends are preferred as long as enough of them are up. */
   readonly zone?: string

@@ -356,6 +356,22 @@ describe('adaptive concurrency', () => {
     expect(Math.min(...limits)).toBeGreaterThanOrEqual(5)
   })
 
+  it('lets as many more in as the limit rises by, when it does', async () => {
+    const { lb, clock } = fleet(1, { concurrency: {} })
+    const ends: (() => void)[] = []
+    for (let n = 0; n < 300; n++)
+      void lb.route({}, () => new Promise<void>((resolve) => ends.push(resolve))).catch(() => {})
+    for (let n = 0; n < 200; n++) {
+      clock.advance(1)
+      ends[n]!()
+      await settle()
+      const { active, concurrencyLimit } = lb.getLoadDistribution()
+      expect(active).toBe(concurrencyLimit)
+    }
+    expect(lb.getLoadDistribution().concurrencyLimit).toBeGreaterThan(24)
+    await lb.close({ signal: AbortSignal.abort() })
+  })
+
   it('holds everyone beyond the limit back', () => {
     const { lb } = fleet(1, { concurrency: { min: 2, max: 4 } })
     const leases = [lb.pick(), lb.pick()]

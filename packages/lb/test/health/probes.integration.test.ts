@@ -153,6 +153,7 @@ describe('the HTTP check', () => {
     await becomes(lb, 'unhealthy')
     expect((await lb.checkHealth('it')).error).toBe('status 302')
     await becomes(watch(port, { statuses: [300, 399] }), 'healthy')
+    await becomes(watch(port, { statuses: [400, 599] }), 'unhealthy')
     expect(new Set(asked)).toEqual(new Set(['/']))
   })
 

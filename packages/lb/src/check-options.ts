@@ -4,13 +4,18 @@ import { suggest, unknownKey } from './unknown-name.ts'
 /** A value as it may come from a file: nothing is known of it yet. */
 export type Fields = Readonly<Record<string, unknown>>
 
-export function checkFields(value: unknown, path: string, known: readonly string[]): Fields {
+export function checkObject<T>(value: T, path: string): T & object {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalidOption(`${path} must be an object, not ${show(value)}`)
-  for (const key of Object.keys(value)) {
+  return value
+}
+
+export function checkFields(value: unknown, path: string, known: readonly string[]): Fields {
+  const fields = checkObject(value, path)
+  for (const key of Object.keys(fields)) {
     if (!known.includes(key)) throw invalidOption(`${path} ${unknownKey(key, known)}`)
   }
-  return value as Fields
+  return fields as Fields
 }
 
 export interface Range {

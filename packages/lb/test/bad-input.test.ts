@@ -79,6 +79,28 @@ describe('a backend', () => {
   })
 })
 
+describe('a request that is no object', () => {
+  it.each([[null], ['x'], [7], [true]])('%j is refused, and nothing else changes', async (wrong) => {
+    const { lb } = fleet(1)
+    const request = wrong as unknown as object
+    for (const ask of [
+      () => lb.route(request, () => 'ok'),
+      () => lb.pick(request),
+      () => lb.choose(request),
+      () => lb.addName(request as { host: string; port: number }),
+    ])
+      expectRefusal(await errorOf(ask), 'ERR_AETHER_OPTIONS_INVALID', [JSON.stringify(wrong)])
+    await expectUnharmed(lb, ['b0'])
+  })
+
+  it('or has a key to limit by that is no text', async () => {
+    const perKey = { key: () => 7 as unknown as string, requestsPerSecond: 1 }
+    const { lb } = fleet(1, { rateLimit: { perKey } })
+    expectRefusal(await errorOf(() => lb.route({}, () => 'ok')), 'ERR_AETHER_OPTIONS_INVALID', ['key', '7'])
+    expect(lb.getLoadDistribution()).toMatchObject({ active: 0, queued: 0 })
+  })
+})
+
 describe('nobody to serve', () => {
   it('is said at once where there are no backends, and is over with the first one', async () => {
     const { lb } = fleet(0)

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { checkMs } from '../check-options.ts'
+import { checkMs, checkObject } from '../check-options.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { closedError, invalidOption, LbError } from '../errors.ts'
 import type { EventStream } from '../observe/events.ts'
@@ -76,7 +76,7 @@ export class ResolvedName implements NamedBackends {
   private running: Promise<void> | undefined = undefined
 
   constructor(options: NameOptions, parts: NameParts) {
-    const { refreshMs = 30_000, resolveTimeoutMs = 5_000, ...backend } = options
+    const { refreshMs = 30_000, resolveTimeoutMs = 5_000, ...backend } = checkObject(options, 'a name')
     this.refreshMs = checkMs(refreshMs, 'refreshMs')
     this.resolveTimeoutMs = checkMs(resolveTimeoutMs, 'resolveTimeoutMs')
     const { host: _, port, hostname, ...change } = backend

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { LbError } from '../errors.ts'
+import { show } from '../check-options.ts'
+import { invalidOption, LbError } from '../errors.ts'
 import { boundedKey } from '../hash/bounded-key.ts'
 import type { LbRequest } from '../requests/request.ts'
 import { type ClientEntry, ClientTable } from './client-table.ts'
@@ -69,6 +70,8 @@ export class RateLimiter {
   private keyed(request: LbRequest): KeyEntry | undefined {
     const given = this.options.perKey?.key(request)
     if (given === undefined) return undefined
+    if (typeof given !== 'string')
+      throw invalidOption(`rateLimit.perKey.key must give a text or undefined, not ${show(given)}`)
     const key = boundedKey(given)
     const found = this.keys?.get(key)
     if (found !== undefined) return found

@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
+import { show } from '../check-options.ts'
 import { invalidOption, LbError } from '../errors.ts'
 import type { LbRequest } from './request.ts'
 import { nameOf } from './route-errors.ts'
@@ -77,6 +78,8 @@ function full(message: string, detail: Readonly<Record<string, unknown>>): LbErr
 
 /** The error of a request that makes no sense. */
 export function invalidRequest(request: LbRequest): LbError | undefined {
+  if (typeof request !== 'object' || (request as LbRequest | null) === null)
+    return invalidOption(`a request must be an object, not ${show(request)}`)
   const { timeoutMs } = request
   if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < 2 ** 31)) return undefined
   return invalidOption(`request.timeoutMs must be above 0 and below 2 ** 31, not ${timeoutMs}`)

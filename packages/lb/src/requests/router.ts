@@ -92,14 +92,15 @@ export class Router implements LeaseOwner {
   route<T>(request: LbRequest, call: Call<T>): Promise<RouteResult<T>> {
     return new Promise<RouteResult<T>>((resolve, reject) => {
       const now = this.clock.monotonic()
-      if (request.signal?.aborted === true) {
+      const invalid =
+        typeof call === 'function'
+          ? invalidRequest(request)
+          : invalidOption(`route needs a function that makes an attempt, not ${show(call)}`)
+      if (invalid === undefined && request.signal?.aborted === true) {
         reject(request.signal.reason)
         return
       }
-      const refused =
-        typeof call === 'function'
-          ? this.refuse(request, now)
-          : invalidOption(`route needs a function that makes an attempt, not ${show(call)}`)
+      const refused = invalid ?? this.refuse(request, now)
       if (refused !== undefined) {
         reject(refused)
         return
@@ -112,7 +113,7 @@ export class Router implements LeaseOwner {
   /** A slot for those who do the rest themselves; throws where `route` would wait or reject. */
   pick(request: LbRequest): Lease {
     const now = this.clock.monotonic()
-    const refused = this.refuse(request, now)
+    const refused = invalidRequest(request) ?? this.refuse(request, now)
     if (refused !== undefined) throw refused
     this.turns.catchUp()
     const endpoint = this.hasRoom() ? this.placement.place(request, nobody, now) : undefined
@@ -129,6 +130,8 @@ export class Router implements LeaseOwner {
 
   /** Where a request would go. */
   choose(request: LbRequest): Endpoint | undefined {
+    const invalid = invalidRequest(request)
+    if (invalid !== undefined) throw invalid
     if (this.parts.affinity === undefined) return this.parts.selector.choose(request)
     return this.placement.place(request, nobody, this.clock.monotonic())
   }
@@ -204,8 +207,6 @@ export class Router implements LeaseOwner {
 
   private refuse(request: LbRequest, now: number): LbError | undefined {
     if (this.isClosed) return closedError()
-    const invalid = invalidRequest(request)
-    if (invalid !== undefined) return invalid
     this.counters.requests++
     const refused = this.parts.limiter?.refuse(request, now)
     if (refused !== undefined) this.counters.limited++

@@ -28,7 +28,7 @@ export interface LocalProcesses extends Scaler {
 /** A place for a process, with the name that its backend keeps over restarts, so that hashes lead there again. */
 interface Place {
   readonly id: string
-  process: ManagedProcess | undefined
+  child: ManagedProcess | undefined
   backend: Backend | undefined
   restart: NodeJS.Timeout | undefined
   readyAt: number
@@ -65,7 +65,7 @@ class ProcessScaler implements LocalProcesses {
   }
 
   get pids(): readonly number[] {
-    return this.places.flatMap(({ backend, process }) => (backend === undefined ? [] : (process?.pid ?? [])))
+    return this.places.flatMap(({ backend, child }) => (backend === undefined ? [] : (child?.pid ?? [])))
   }
 
   async scale(count: number, options: Partial<ScaleOptions> = {}): Promise<void> {
@@ -102,7 +102,7 @@ class ProcessScaler implements LocalProcesses {
     while (this.places.some(({ id }) => id === idOf())) number++
     const place: Place = {
       id: idOf(),
-      process: undefined,
+      child: undefined,
       backend: undefined,
       restart: undefined,
       readyAt: 0,
@@ -120,42 +120,42 @@ class ProcessScaler implements LocalProcesses {
 
   private async start(place: Place, signal: AbortSignal): Promise<void> {
     const port = await reservePort(host, this.ports)
-    let process: ManagedProcess | undefined
+    let child: ManagedProcess | undefined
     try {
       signal.throwIfAborted()
       if (place.stopping !== undefined) throw closedError()
-      process = new ManagedProcess(port, this.options)
-      place.process = process
-      await process.untilReady(signal)
+      child = new ManagedProcess(port, this.options)
+      place.child = child
+      await child.untilReady(signal)
       signal.throwIfAborted()
       // It was to be stopped while it started.
       if (place.stopping !== undefined) throw closedError()
       place.backend = this.balancer.add({ ...this.options.backend, id: place.id, host, port })
     } catch (error) {
-      process?.kill()
-      await process?.ended
+      child?.kill()
+      await child?.ended
       this.ports.delete(port)
       throw error
     }
     // No promise of it rejects.
-    void process.ended.then(() => this.ports.delete(port))
+    void child.ended.then(() => this.ports.delete(port))
     place.readyAt = performance.now()
-    log(this.options.logger, 'info', 'process-started', { backendId: place.id, pid: process.pid, port })
-    void process.exited.then(() => this.onEnd(place, process))
+    log(this.options.logger, 'info', 'process-started', { backendId: place.id, pid: child.pid, port })
+    void child.exited.then(() => this.onEnd(place, child))
   }
 
   /** Nobody asked for it: it leaves the balancer at once, and comes back after a pause. */
-  private onEnd(place: Place, process: ManagedProcess): void {
-    if (place.stopping !== undefined || place.process !== process || process.exit === undefined) return
+  private onEnd(place: Place, child: ManagedProcess): void {
+    if (place.stopping !== undefined || place.child !== child || child.exit === undefined) return
     this.removeBackend(place)
     const { restartMs, maxRestartMs, logger } = this.options
     if (performance.now() - place.readyAt >= maxRestartMs) place.ends = 0
     const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))
     log(logger, 'warn', 'process-ended', {
       backendId: place.id,
-      pid: process.pid,
-      reason: describe(process.exit),
-      output: process.tail,
+      pid: child.pid,
+      reason: describe(child.exit),
+      output: child.tail,
       restartMs: delayMs,
     })
     this.planRestart(place, delayMs)
@@ -210,12 +210,12 @@ class ProcessScaler implements LocalProcesses {
   }
 
   private async end(place: Place, force: boolean): Promise<void> {
-    const { backend, process } = place
+    const { backend, child } = place
     if (backend !== undefined && this.balancer.backends.includes(backend)) {
       await this.balancer.drain(place.id, { force, timeoutMs: this.options.stopTimeoutMs })
       this.removeBackend(place)
     }
-    await process?.stop()
+    await child?.stop()
   }
 
   private removeBackend(place: Place): void {

@@ -47,7 +47,7 @@ export interface Balancer {
   route<T>(request: LbRequest, call: Call<T>): Promise<RouteResult<T>>
   /** A slot for a transport of your own: call `done` on it whatever happens, or declare it with `using`. */
   pick(request?: LbRequest): Lease
-  /** The backend a request would go to now, without taking a slot; no limits apply. Allocates nothing. */
+  /** The backend a request would go to now, without taking a slot; no limits apply. Allocates nothing of its own. */
   choose(request?: LbRequest): Backend | undefined
 
   /** Changes the algorithm; what is known of the backends stays. `ERR_AETHER_ALGORITHM_INVALID`. */

@@ -24,6 +24,7 @@ export class LeastLatency implements Strategy {
     let best: Backend | undefined
     let bestScore = Infinity
     let index = this.start
+    // The same walk as that of least connections: a score that a function returns would be made an object.
     for (let step = 0; step < count; step++) {
       const endpoint = backends[index] as Endpoint
       index = index + 1 === count ? 0 : index + 1

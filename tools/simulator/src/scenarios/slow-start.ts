@@ -27,7 +27,7 @@ function slownessOf(backendId: string, atMs: number): number {
 export const slowStart: Scenario = {
   name: 'slow-start',
   title: 'A cold backend joins after 5 s, load 0.6',
-  claim: 'With slow start the p99.9 while it warms up is at least a quarter lower than without.',
+  claim: 'With slow start the p99.9 while it warms up is at most two thirds of that without.',
   variants: Object.keys(variants),
   x: { name: 'time (s)', kind: 'linear' },
   y: { name: 'p99 (ms)', kind: 'logarithmic' },

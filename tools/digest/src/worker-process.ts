@@ -75,7 +75,10 @@ export function workerProcess(options: WorkerProcessOptions): WorkerProcess {
     pid: child.pid ?? 0,
     ready,
     exited,
-    kill: (signal) => void child.kill(signal),
+    kill(signal) {
+      // Until it has said so, Node takes a child that did not start for process 0, and that is the group of this process.
+      if (child.pid !== undefined) child.kill(signal)
+    },
   }
 }
 

@@ -65,6 +65,8 @@ const jitter = 0.1
 export class ResolvedName implements NamedBackends {
   readonly id: string
   readonly name: string
+  /** It was resolved for the first time. */
+  isOpen = false
   private readonly known = new Map<string, Endpoint>()
   private readonly refreshMs: number
   private readonly resolveTimeoutMs: number
@@ -108,6 +110,7 @@ export class ResolvedName implements NamedBackends {
     }
     if (this.isClosed) throw closedError()
     this.apply(addresses)
+    this.isOpen = true
     this.schedule()
   }
 

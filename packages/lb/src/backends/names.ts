@@ -10,8 +10,9 @@ export class Names implements Iterable<NamedBackends> {
     this.parts = parts
   }
 
-  [Symbol.iterator](): Iterator<NamedBackends> {
-    return this.followed.values()
+  /** Those that are not resolved yet may still come to nothing. */
+  *[Symbol.iterator](): Iterator<NamedBackends> {
+    for (const name of this.followed) if (name.isOpen) yield name
   }
 
   async add(options: NameOptions): Promise<NamedBackends> {

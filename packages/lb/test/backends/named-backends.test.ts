@@ -132,6 +132,21 @@ describe('a name', () => {
     expect(dns.asked).toHaveLength(1)
   })
 
+  it('that is asked about for the first time is nobody else’s to look at yet', async () => {
+    const { lb, clock, dns } = resolving(never)
+    const adding = lb.addName(api).catch((reason: unknown) => reason)
+    await settle()
+    dns.says(['10.0.0.1'])
+    expect(await lb.execute({ operation: 'list_names' })).toMatchObject({ names: [] })
+    const refreshing = lb.execute({ operation: 'refresh_name', name_id: 'api.internal:80' })
+    await expect(refreshing).rejects.toThrow(code('BACKEND_UNKNOWN'))
+    await expect(lb.addName(api)).rejects.toThrow(code('BACKEND_DUPLICATE'))
+    await clock.pass(60_000)
+    expect(await adding).toMatchObject({ code: 'ERR_AETHER_BACKENDS_NONE' })
+    expect([dns.asked.length, lb.backends.length, clock.pending]).toEqual([1, 0, 0])
+    await lb.close()
+  })
+
   it('that is answered in the moment of closing adds nothing', async () => {
     for (let turns = 0; turns < 6; turns++) {
       let answer: (addresses: string[]) => void = () => {}

@@ -108,6 +108,7 @@ export class HealthChecker {
   private timer: Timer | undefined = undefined
   private running: Promise<HealthStatus> | undefined = undefined
   private stop: AbortController | undefined = undefined
+  private isStarted = false
   private isClosed = false
   private readonly endpoint: Endpoint
   private readonly options: CheckedHealth
@@ -121,6 +122,7 @@ export class HealthChecker {
 
   /** The first check now or after a while, then one an interval. */
   start(delayMs = 0): void {
+    this.isStarted = true
     // A check has no way to fail but to say so in the health of its backend.
     if (delayMs <= 0) void this.checkNow()
     else this.timer = this.world.clock.setTimer(() => this.start(), delayMs)
@@ -155,7 +157,7 @@ export class HealthChecker {
   }
 
   private schedule(): void {
-    if (this.isClosed) return
+    if (this.isClosed || !this.isStarted) return
     const { intervalMs, jitter } = this.options
     this.timer?.cancel()
     const delayMs = intervalMs * (1 + jitter * (this.world.random() * 2 - 1))
@@ -224,6 +226,8 @@ export class HealthChecker {
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
+    // By the function that is the check: it may take its own backend away.
+    if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }

@@ -213,6 +213,38 @@ describe('health checks', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('that are asked for before the start are one each: the others begin with it, and end with the balancer', async () => {
+    let checks = 0
+    const { lb, clock } = fleet(3, { healthCheck: { probe: () => void checks++, maxConcurrent: 2 } })
+    await Promise.all(['b0', 'b1', 'b2'].map((id) => lb.checkHealth(id)))
+    await clock.pass(60_000)
+    expect([checks, clock.pending]).toEqual([3, 0])
+    void lb.checkHealth('b1')
+    lb.start()
+    void lb.checkHealth('b2')
+    await clock.pass(4_000)
+    await lb.close()
+    expect(clock.pending).toBe(0)
+  })
+
+  it('give their place back where a function takes its own backend away and never ends', async () => {
+    const asked: string[] = []
+    const { lb, clock } = fleet(2, {
+      healthCheck: {
+        maxConcurrent: 1,
+        probe: ({ id }) => {
+          asked.push(id)
+          if (id === 'b0') lb.remove(id)
+          return id === 'b0' ? new Promise(() => {}) : true
+        },
+      },
+    })
+    lb.start()
+    await clock.pass(10_000)
+    expect(new Set(asked)).toEqual(new Set(['b0', 'b1']))
+    await lb.close()
+  })
+
   it('are refused once the balancer is closed', async () => {
     let checks = 0
     const { lb, clock } = checked(() => void checks++)

@@ -93,6 +93,11 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
 
   /** Starts the first attempt or the next one; false where nobody takes it now. */
   launchNext(now: number): boolean {
+    if (now >= this.deadlineAt) {
+      // The process stood still: a slot or the end of a pause was faster than the timer.
+      this.onDue()
+      return true
+    }
     let endpoint: Endpoint | undefined
     try {
       endpoint = this.router.placement.place(this.request, this.tried, now)
@@ -147,7 +152,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     const isUnderWay = this.current !== undefined || this.hedge !== undefined
     const error = deadlineExceeded(this.summary(), {
       timeoutMs: Math.round(this.deadlineAt - this.startedAt),
-      waitsFor: isUnderWay ? undefined : this.isQueued ? 'slot' : 'retry',
+      waitsFor: isUnderWay ? undefined : this.isQueued || this.attempts === 0 ? 'slot' : 'retry',
       cause: this.setback?.error,
     })
     this.rejectWith(error, 'failed')
@@ -290,6 +295,7 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     // Only into room that nobody waits for.
     if (router.queue.size > 0 || !router.hasRoom()) return
     const now = this.monotonic()
+    if (now >= this.deadlineAt) return
     const endpoint = router.placement.placeHedge(this.request, this.tried, now)
     if (endpoint === undefined || !router.budget.begin(router.inFlight, now)) return
     router.counters.hedges++

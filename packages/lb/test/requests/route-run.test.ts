@@ -473,6 +473,57 @@ describe('hedging', () => {
   })
 })
 
+describe('a deadline that passed while the process stood still', () => {
+  /** Time goes on, and no timer fires yet. */
+  const stall = (clock: { time: number }): void => {
+    clock.time += 5_000
+  }
+
+  it('ends a request that waits for a slot: it does not begin any more, and the next one does', async () => {
+    const { lb, clock } = fleet(1, {}, () => ({ maxConnections: 1 }))
+    const held = lb.pick()
+    const call = vi.fn<() => number>()
+    const late = watch(lb.route({ timeoutMs: 100 }, call))
+    const next = lb.route({ timeoutMs: 60_000 }, () => 'served')
+    stall(clock)
+    held.done()
+    await expect(late).rejects.toMatchObject({
+      code: 'ERR_AETHER_DEADLINE_EXCEEDED',
+      detail: { waitsFor: 'slot' },
+    })
+    expect((await next).value).toBe('served')
+    expect(call).not.toHaveBeenCalled()
+    expect(counts(lb)).toMatchObject({ active: 0, total: 2 })
+  })
+
+  it('ends a request that pauses before a retry', async () => {
+    const { lb, clock } = fleet(3, { retry: { baseMs: 50 }, random: () => 0.9 })
+    const call = vi.fn<() => never>(() => raise(new Error('down')))
+    const routed = watch(lb.route({ ...idempotent, timeoutMs: 100 }, call))
+    stall(clock)
+    await clock.pass(0)
+    await expect(routed).rejects.toMatchObject({
+      code: 'ERR_AETHER_DEADLINE_EXCEEDED',
+      detail: { waitsFor: 'retry' },
+    })
+    expect(call).toHaveBeenCalledTimes(1)
+    await clock.pass(10_000)
+    expect(clock.pending).toBe(0)
+    expect((lb as unknown as { router: { budget: { active: number } } }).router.budget.active).toBe(0)
+  })
+
+  it('is no time for a second attempt', async () => {
+    const { lb, clock } = fleet(3, { hedge: { initialMs: 50 } })
+    const call = vi.fn<() => Promise<number>>(() => never())
+    const routed = watch(lb.route({ ...idempotent, timeoutMs: 100 }, call))
+    stall(clock)
+    await clock.pass(0)
+    await expect(routed).rejects.toThrow(code('DEADLINE_EXCEEDED'))
+    expect(call).toHaveBeenCalledTimes(1)
+    expect(lb.getLoadDistribution()).toMatchObject({ hedges: 0, active: 0 })
+  })
+})
+
 describe('an error says', () => {
   const down = (): never => {
     throw new Error('down')

@@ -1,7 +1,8 @@
 import { Affinity } from './affinity/affinity.ts'
 import type { Backend, BackendChange, BackendOptions } from './backends/backend.ts'
-import { type NamedBackends, type NameOptions, systemResolve } from './backends/named-backends.ts'
+import type { NamedBackends, NameOptions } from './backends/named-backends.ts'
 import { Names } from './backends/names.ts'
+import { systemResolve } from './backends/resolve.ts'
 import type { Drained, DrainOptions } from './backends/drains.ts'
 import { Registry, type RemoveOptions, type UpdateOptions } from './backends/registry.ts'
 import type { Balancer, CloseOptions } from './balancer.ts'
@@ -268,8 +269,8 @@ class LoadBalancer implements Balancer {
     this.registry.close()
     await untilIdle(this.router, { timeoutMs: this.options.drainTimeoutMs, signal: this.hurry.signal })
     const cut = this.router.inFlight
-    this.remote.close()
     this.router.failAll(closedError())
+    this.remote.close()
     this.router.wheel.close()
     this.selector.close()
     this.stream.close()

@@ -200,9 +200,11 @@ export class Router implements LeaseOwner {
     if (this.onIdle !== undefined && this.inFlight === 0) this.onIdle()
   }
 
-  /** Ends every run with this error. */
+  /** Ends every run with this error; those that wait first, or they would begin in the slots of the others. */
   failAll(error: LbError): void {
-    for (const due of this.wheel.entries()) if (due instanceof RouteRun) due.fail(error)
+    const runs = this.wheel.entries().filter((due) => due instanceof RouteRun)
+    for (const run of runs) if (run.isQueued) run.fail(error)
+    for (const run of runs) run.fail(error)
   }
 
   private refuse(request: LbRequest, now: number): LbError | undefined {

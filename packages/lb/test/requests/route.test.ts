@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Attempt, createBalancer, seededRandom } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
@@ -371,6 +371,22 @@ describe('close', () => {
     await expect(failing).rejects.toThrow(code('BALANCER_CLOSED'))
     expect(clock.pending).toBe(0)
     expect(lb.getLoadDistribution().active).toBe(0)
+  })
+
+  it('begins nothing with the slots of what it cuts', async () => {
+    const { lb, clock } = fleet(3, { drainTimeoutMs: 100 }, () => ({ maxConnections: 1 }))
+    await lb.execute({ operation: 'pick_backend' })
+    const calls = vi.fn<() => Promise<unknown>>(() => never())
+    // Whatever the order in which they are cut: one holds a slot for longer than those that wait may, one not as long.
+    const under = [1_000, 60_000].map((timeoutMs) => watch(lb.route({ timeoutMs }, () => never())))
+    const waiting = [2_000, 4_000, 8_000].map((timeoutMs) => watch(lb.route({ timeoutMs }, calls)))
+    const closing = lb.close()
+    await clock.pass(100)
+    await closing
+    for (const each of [...under, ...waiting]) await expect(each).rejects.toThrow(code('BALANCER_CLOSED'))
+    expect(calls).not.toHaveBeenCalled()
+    expect(lb.getLoadDistribution()).toMatchObject({ active: 0, queued: 0 })
+    expect(clock.pending).toBe(0)
   })
 
   it('waits no longer than it may for a lease that never comes back', async () => {

@@ -1,4 +1,5 @@
 import { type AffinityOptions, checkAffinity, type CheckedAffinity } from './affinity/affinity-options.ts'
+import type { Resolve } from './backends/resolve.ts'
 import {
   checkBoolean,
   checkCount,
@@ -25,9 +26,6 @@ import { type Judge, judgeStatus } from './requests/verdict.ts'
 import { checkGroups, type ReplicaGroup } from './scaling/replica-groups.ts'
 import type { Algorithm } from './strategies/algorithm.ts'
 
-/** Resolves a name to addresses. */
-export type Resolve = (name: string) => Promise<readonly string[]>
-
 /** All that a balancer may be told at its construction; checked there (`ERR_AETHER_OPTIONS_INVALID`, `ERR_AETHER_ALGORITHM_INVALID`), and copied. */
 export interface BalancerOptions {
   /** @default 'p2c' */
@@ -40,7 +38,7 @@ export interface BalancerOptions {
   readonly outlier?: OutlierOptions
   /** @default none */
   readonly slowStart?: SlowStartOptions
-  /** With less than this part of a level up, all of it gets traffic; 0 turns that off. @default 0.5 */
+  /** With less than this part of a level up, and too few elsewhere to take its traffic, all of it gets traffic; 0 turns that off. @default 0.5 */
   readonly panicThreshold?: number
   /** What is left of a weight while its backend is degraded; `round-robin`, `least-latency` and hashes do not go by it. @default 0.5 */
   readonly degradedShare?: number

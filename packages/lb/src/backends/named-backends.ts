@@ -1,9 +1,7 @@
-import { lookup } from 'node:dns/promises'
 import { checkMs, checkObject } from '../check-options.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { closedError, invalidOption, LbError } from '../errors.ts'
 import type { EventStream } from '../observe/events.ts'
-import type { Resolve } from '../options.ts'
 import type { Random } from '../random.ts'
 import { reasonText } from '../reason-text.ts'
 import {
@@ -14,12 +12,13 @@ import {
   checkUpdate,
 } from './backend.ts'
 import type { Endpoint } from './endpoint.ts'
-import { authorityOf, checkHost } from './host.ts'
+import { authorityOf } from './host.ts'
 import type { Registry, UpdateOptions } from './registry.ts'
+import { readAnswer, type Resolve } from './resolve.ts'
 
 /** A host name, and what each backend at one of its addresses is like. */
 export interface NameOptions extends Omit<BackendOptions, 'id'> {
-  /** How often the name is resolved anew; it varies by a tenth, so that balancers do not march in step. @default 30_000 */
+  /** How often the name is resolved anew at least; it varies by a tenth, so that balancers do not march in step. @default 30_000 */
   readonly refreshMs?: number
   /** How long the resolver may take. @default 5_000 */
   readonly resolveTimeoutMs?: number
@@ -40,12 +39,6 @@ export interface NamedBackends {
   close(): void
 }
 
-/** The system's resolver, all addresses. */
-export const systemResolve: Resolve = async (name) => {
-  const found = await lookup(name, { all: true })
-  return found.map(({ address }) => address)
-}
-
 export interface NameParts {
   readonly registry: Registry
   readonly resolve: Resolve
@@ -57,6 +50,8 @@ export interface NameParts {
 
 /** Part of `refreshMs` by which it varies. */
 const jitter = 0.1
+/** However short an answer holds, the resolver is not asked more often. */
+const leastRefreshMs = 1_000
 
 /**
  * One backend for each address of a name. New addresses are added and those that are gone drained, then removed; a resolver that fails, finds nothing or takes
@@ -69,6 +64,8 @@ export class ResolvedName implements NamedBackends {
   isOpen = false
   private readonly known = new Map<string, Endpoint>()
   private readonly refreshMs: number
+  /** Of the last answer. */
+  private holdsMs = Infinity
   private readonly resolveTimeoutMs: number
   private readonly fixed: Pick<BackendOptions, 'port' | 'hostname'>
   private change: BackendChange
@@ -144,7 +141,8 @@ export class ResolvedName implements NamedBackends {
     this.timer?.cancel()
     if (this.isClosed) return
     const { clock, random } = this.parts
-    const delayMs = this.refreshMs * (1 + jitter * (random() * 2 - 1))
+    const holdsMs = Math.max(this.holdsMs, leastRefreshMs)
+    const delayMs = Math.min(holdsMs, this.refreshMs) * (1 + jitter * (random() * 2 - 1))
     // A refresh tells what went wrong as an event, and never rejects.
     this.timer = clock.setTimer(() => void this.refresh(), delayMs)
   }
@@ -176,8 +174,9 @@ export class ResolvedName implements NamedBackends {
     })
     try {
       const answer: unknown = await Promise.race([resolve(this.name), tooLate])
-      if (!Array.isArray(answer) || answer.length === 0) throw new Error('no addresses')
-      return new Set(answer.map((address, index) => checkHost(address, `addresses[${index}]`)))
+      const { addresses, holdsMs } = readAnswer(answer)
+      this.holdsMs = holdsMs
+      return addresses
     } finally {
       end()
     }

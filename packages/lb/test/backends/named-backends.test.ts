@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type LbEvent, seededRandom } from '../../src/index.ts'
+import { type LbEvent, type Resolve, seededRandom } from '../../src/index.ts'
 import { type Fleet, fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -20,7 +20,7 @@ function resolving(first: unknown) {
     resolve: (name) => {
       expect(name).toBe('api.internal')
       dns.asked.push(made.clock.time)
-      return dns.answer() as Promise<string[]>
+      return dns.answer() as ReturnType<Resolve>
     },
   })
   return { ...made, dns }
@@ -64,6 +64,37 @@ describe('a name', () => {
     await lb.close()
   })
 
+  it('is asked about again as soon as an answer holds no longer, but not all the time, and no later than otherwise', async () => {
+    const address = '10.0.0.1'
+    const { lb, clock, dns } = resolving([
+      { address, ttl: 20 },
+      { address: '10.0.0.2', ttl: 300 },
+      '10.0.0.3',
+    ])
+    await lb.addName({ ...api, refreshMs: 60_000 })
+    expect(lb.backends).toHaveLength(3)
+    // Each answer shows in the gap that follows it.
+    const answers: [() => unknown, beforeMs: number][] = [
+      [() => [{ address, ttl: 0 }], 20_000],
+      [() => [{ address, ttl: 86_400 }], 1_000],
+      [() => [{ address }], 60_000],
+      [() => [{ address, ttl: 4 }], 60_000],
+      [() => Promise.reject(new Error('SERVFAIL')), 4_000],
+      [() => [address], 4_000],
+      [() => [address], 60_000],
+    ]
+    for (const [answer, beforeMs] of answers) {
+      dns.answer = answer
+      const { length } = dns.asked
+      while (dns.asked.length === length) await clock.pass(100)
+      const gapMs = dns.asked[length]! - dns.asked[length - 1]!
+      expect(gapMs).toBeGreaterThanOrEqual(beforeMs * 0.9)
+      expect(gapMs).toBeLessThanOrEqual(beforeMs * 1.1)
+    }
+    await lb.close()
+    expect(clock.pending).toBe(0)
+  })
+
   it.each<[string, () => unknown, RegExp]>([
     ['takes for ever', () => never, /no answer within 5000 ms/],
     [
@@ -79,6 +110,8 @@ describe('a name', () => {
     ['answers with nothing', () => undefined, /no addresses/],
     ['answers with a number', () => ['10.0.0.2', 5], /addresses\[1\] must be/],
     ['answers with a text that is no address', () => ['10.0.0.2', 'a b'], /addresses\[1\] must be/],
+    ['answers with no address', () => [{ host: '10.0.0.2' }], /addresses\[0\].address must be/],
+    ['answers with a time that is none', () => [{ address: '10.0.0.2', ttl: -1 }], /addresses\[0\].ttl must/],
   ])('is refused at first, and stays as it was later, where the resolver %s', async (_, answer, error) => {
     const made = resolving(['10.0.0.1'])
     const { lb, clock, dns } = made

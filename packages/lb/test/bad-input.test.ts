@@ -93,6 +93,39 @@ describe('a request that is no object', () => {
     await expectUnharmed(lb, ['b0'])
   })
 
+  it.each<[string, unknown]>([
+    ['id', 5],
+    ['clientIp', 5],
+    ['key', 5],
+    ['sessionId', null],
+    ['cookie', ['a=b']],
+    ['method', 5],
+    ['workload', {}],
+    ['requires', 'gpu'],
+    ['exclude', 'b0'],
+    ['timeoutMs', '100'],
+    ['signal', new AbortController()],
+  ])('or has a %s of the wrong kind is refused by name, and nothing of it remains', async (name, value) => {
+    const { lb, clock } = fleet(2, {
+      algorithm: 'maglev',
+      hedge: {},
+      affinity: { by: 'session' },
+      rateLimit: { perClient: { requestsPerSecond: 100 } },
+    })
+    const request = { [name]: value }
+    for (const ask of [
+      () => lb.route(request, () => Promise.reject(new Error('down'))),
+      () => lb.pick(request),
+      () => lb.choose(request),
+    ])
+      expectRefusal(await errorOf(ask), 'ERR_AETHER_OPTIONS_INVALID', [`request.${name} must be`])
+    await expectUnharmed(lb, ['b0', 'b1'])
+    const closing = lb.close()
+    await clock.pass(0)
+    await closing
+    expect(clock.pending).toBe(0)
+  })
+
   it('or has a key to limit by that is no text', async () => {
     const perKey = { key: () => 7 as unknown as string, requestsPerSecond: 1 }
     const { lb } = fleet(1, { rateLimit: { perKey } })

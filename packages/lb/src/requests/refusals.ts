@@ -1,7 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import type { Endpoint } from '../backends/endpoint.ts'
-import { show } from '../check-options.ts'
-import { invalidOption, LbError } from '../errors.ts'
+import { LbError } from '../errors.ts'
 import type { LbRequest } from './request.ts'
 import { nameOf } from './route-errors.ts'
 
@@ -74,15 +73,6 @@ export function overloaded(request: LbRequest, waitedMs: number): LbError {
 
 function full(message: string, detail: Readonly<Record<string, unknown>>): LbError {
   return new LbError('ERR_AETHER_QUEUE_FULL', message, { retryable: true, detail })
-}
-
-/** The error of a request that makes no sense. */
-export function invalidRequest(request: LbRequest): LbError | undefined {
-  if (typeof request !== 'object' || (request as LbRequest | null) === null)
-    return invalidOption(`a request must be an object, not ${show(request)}`)
-  const { timeoutMs } = request
-  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < 2 ** 31)) return undefined
-  return invalidOption(`request.timeoutMs must be above 0 and below 2 ** 31, not ${timeoutMs}`)
 }
 
 function suits(endpoint: Endpoint, request: LbRequest, tried: readonly Backend[]): boolean {

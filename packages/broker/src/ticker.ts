@@ -7,6 +7,8 @@ export interface Timed {
 
 /** Timers wait at least this long: what is due a little later is done in the same go. */
 const RESOLUTION_MS = 5
+/** A longer timer would fire at once (Node holds 31 bits): this one looks again. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /** All that a broker does by the clock, on one timer, set only while something is due. */
 export class Ticker {
@@ -41,7 +43,8 @@ export class Ticker {
     if (due >= this.#armedAt) return
     clearTimeout(this.#timer)
     this.#armedAt = due
-    this.#timer = setTimeout(this.#fire, Math.max(RESOLUTION_MS, Math.ceil(due - this.#now())))
+    const waitMs = Math.max(RESOLUTION_MS, Math.ceil(due - this.#now()))
+    this.#timer = setTimeout(this.#fire, Math.min(waitMs, LONGEST_MS))
   }
 
   stop(): void {

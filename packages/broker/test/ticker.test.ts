@@ -60,3 +60,18 @@ test('stopped is stopped', () => {
   ticker.arm()
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test('what is due in months is waited for in steps: Node would fire at once', () => {
+  const one = timed()
+  const ticker = new Ticker([one.timed], () => Date.now())
+  const setTimer = vi.spyOn(globalThis, 'setTimeout')
+  const farMs = 2 ** 32
+  one.state.due = Date.now() + farMs
+  ticker.arm()
+  expect(setTimer.mock.lastCall?.[1]).toBeLessThan(2 ** 31)
+  vi.advanceTimersByTime(farMs - 1)
+  expect(one.state.ran).toEqual([])
+  vi.advanceTimersByTime(10)
+  expect(one.state.ran).toHaveLength(1)
+  expect(setTimer.mock.calls.length).toBeLessThan(10)
+})

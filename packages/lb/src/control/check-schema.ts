@@ -8,6 +8,9 @@ export type Locate = (path: readonly PropertyKey[]) => string
 
 const nowhere: Locate = () => ''
 
+/** Where secrets may stand: what is wrong there is not shown. */
+const confidential: ReadonlySet<PropertyKey> = new Set(['secret', 'headers', 'cookie', 'session_id', 'key'])
+
 /** What the schema makes of the value, or one `LbError` that names the first place that is wrong, what stands there, and what is allowed. */
 export function checkSchema<T>(
   schema: z.ZodType<T>,
@@ -35,7 +38,7 @@ function complaint(issue: z.core.$ZodIssue): string {
   const { input } = issue
   const choices = issue.code === 'invalid_value' ? issue.values.map(String) : []
   const allowed = choices.length === 0 ? issue.message : `one of ${choices.join(', ')}`
-  if (issue.path.includes('secret')) return `must be ${allowed}`
+  if (issue.path.some((name) => confidential.has(name))) return `must be ${allowed}`
   if (input === undefined) return `is missing: it must be ${allowed}`
   return `must be ${allowed}, not ${show(input)}${typeof input === 'string' ? suggest(input, choices) : ''}`
 }

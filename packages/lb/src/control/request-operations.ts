@@ -9,7 +9,8 @@ import type { ControlWorld } from './operation.ts'
 /** Backends to leave out are named by their ids. */
 type RemoteRequest = Omit<LbRequest, 'signal' | 'exclude'> & { readonly excludeIds?: readonly string[] }
 
-const headers = z.record(z.string(), z.union([text, texts]), 'names with values')
+const header = z.union([text, texts], 'a text, or a list of texts')
+const headers = z.record(z.string(), header, 'names with values')
 const request = section<RemoteRequest>({
   request_id: ['id', text],
   client_ip: ['clientIp', text],

@@ -324,6 +324,13 @@ backends:
     expect(messageOf(section('circuit_breaker:\n  timeout: 60\n  max_timeout: 5'))).toBe(
       'load_balancing, as options in milliseconds: breaker.maxTimeoutMs (5000) is less than timeoutMs (60000)',
     )
+    // A header may be a secret, and YAML makes a number of one that looks like it.
+    expect(messageOf(section('health_check:\n  type: http\n  headers: { x-api-key: 123456789 }'))).toBe(
+      'line 4, column 16: load_balancing.health_check.headers.x-api-key must be a text that is not empty',
+    )
+    expect(
+      messageOf(section('health_check:\n  type: http\n  headers: "authorization: Bearer hunter2"')),
+    ).toBe('line 4, column 5: load_balancing.health_check.headers must be names with texts')
     // Not even a wrong secret is shown.
     for (const secret of ['hunter2', '1234567', '[hunter2', 'hunter2\n  secret: hunter2']) {
       const message = messageOf(section(`session_affinity:\n  by: cookie\n  secret: ${secret}`))

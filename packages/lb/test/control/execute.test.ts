@@ -410,6 +410,18 @@ describe('execute', () => {
     expect(await messageOf({ operation: 'remove_backend' })).toBe(
       'backend_id is missing: it must be a text that is not empty',
     )
+    const request = (wrong: object): Operation => ({ operation: 'pick_backend', request: wrong })
+    expect(await messageOf(request({ method: 7 }))).toBe(
+      'request.method must be a text that is not empty, not 7',
+    )
+    // What may be a secret is not shown.
+    expect(await messageOf(request({ headers: { authorization: 123_456 } }))).toBe(
+      'request.headers.authorization must be a text, or a list of texts',
+    )
+    for (const name of ['cookie', 'session_id', 'key'])
+      expect(await messageOf(request({ [name]: 123_456 }))).toBe(
+        `request.${name} must be a text that is not empty`,
+      )
     expect(await messageOf({ operation: 'configure_algorithm', algorithm: 'round_robbin' })).toMatch(
       /^algorithm\.type must be one of round_robin, .*, not "round_robbin", did you mean "round_robin"\?$/,
     )

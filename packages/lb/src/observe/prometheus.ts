@@ -209,7 +209,11 @@ function addLatencies(world: World): void {
   const shape = new PromHistogram<Label | 'le'>({ name, help, labelNames, registers: [] })
   const metric: Pick<typeof shape, 'get' | 'reset'> & { readonly name: string } = {
     name,
-    get: async () => ({ ...(await shape.get()), values: [...latencyValues(world, name)] }),
+    async get() {
+      // Before any wait, as the others do it.
+      const values = [...latencyValues(world, name)]
+      return { ...(await shape.get()), values }
+    },
     reset: () => {},
   }
   for (const register of world.registers) register.registerMetric(metric as unknown as typeof shape)

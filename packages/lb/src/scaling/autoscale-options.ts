@@ -4,7 +4,7 @@ import type { ScaleTargets } from './scale-signal.ts'
 
 /** Between which numbers, towards which targets and how quickly a scaler is led. */
 export interface AutoscaleOptions {
-  /** @default 1 */
+  /** 0 only beside backends that are not the scaler's: where there is none, requests are refused, and nothing asks for the first. @default 1 */
   readonly min?: number
   /** @default 10 */
   readonly max?: number

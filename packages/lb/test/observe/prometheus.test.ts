@@ -1,5 +1,5 @@
 import { Gauge, Registry } from 'prom-client'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { prometheusMetrics } from '../../src/observe/prometheus.ts'
 import { fleet } from '../support/fleet.ts'
 
@@ -77,6 +77,16 @@ describe('Prometheus', () => {
     expect(text).not.toContain('b1')
     expect(text).toContain(`aether_lb_backend_attempts_total{${zoned},outcome="ok"} 9`)
     expect(text).toContain('aether_lb_requests_total 13')
+  })
+
+  it('shows one moment at each collection', async () => {
+    const { lb } = busy()
+    const read = vi.spyOn(lb, 'getLoadDistribution')
+    await lb.metrics()
+    expect(read).toHaveBeenCalledTimes(1)
+    const register = prometheusMetrics(lb)
+    await register.getMetricsAsJSON()
+    expect(read).toHaveBeenCalledTimes(2)
   })
 
   it('goes into a registry of the application, beside its own metrics and other balancers', async () => {

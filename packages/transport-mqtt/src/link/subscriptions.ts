@@ -41,6 +41,8 @@ export class Subscriptions {
   readonly #entries = new Map<number, Entry>()
   #lastId = 0
   #connection: Connection | undefined
+  /** The same, or the one over which they are about to be made. */
+  #newest: Connection | undefined
   #hasIds = false
   #wasOpen = false
 
@@ -58,7 +60,8 @@ export class Subscriptions {
       if (connection) await this.#subscribe(entry, connection)
       else await this.#wait(entry)
     } catch (error) {
-      this.#entries.delete(id)
+      // The broker may know it by now. Nobody waits for its answer, which does not reject.
+      void this.#remove(entry)
       throw error
     }
     return { close: () => this.#remove(entry) }
@@ -66,6 +69,7 @@ export class Subscriptions {
 
   /** Makes them all over a new connection; rejects where one is refused. */
   async restore(connection: Connection, session: Session): Promise<void> {
+    this.#newest = connection
     this.#hasIds = session.hasSubscriptionIds
     // Others may be asked for meanwhile.
     for (let missing = this.#missing(connection); missing.length > 0; missing = this.#missing(connection)) {
@@ -81,10 +85,11 @@ export class Subscriptions {
 
   lost(): void {
     this.#connection = undefined
+    this.#newest = undefined
   }
 
   close(error: AetherError): void {
-    this.#connection = undefined
+    this.lost()
     for (const { waiter } of this.#entries.values()) waiter?.reject(error)
     this.#entries.clear()
   }
@@ -126,6 +131,9 @@ export class Subscriptions {
   async #ask(entry: Entry, connection: Connection): Promise<void> {
     await connection.subscribe(entry.filter, { qos: entry.qos, id: this.#hasIds ? entry.id : undefined })
     entry.on = connection
+    // Closed, or given up, while the broker was asked: it would go on sending, and of a workgroup's tasks a share.
+    if (connection === this.#newest && !this.#entries.has(entry.id))
+      await connection.unsubscribe(entry.filter)
   }
 
   async #subscribe(entry: Entry, connection: Connection): Promise<void> {
@@ -159,7 +167,7 @@ export class Subscriptions {
   async #remove(entry: Entry): Promise<void> {
     if (!this.#entries.delete(entry.id)) return
     entry.waiter?.reject(lostError('the subscription was closed'))
-    if (entry.on !== undefined && entry.on === this.#connection) await entry.on.unsubscribe(entry.filter)
+    if (entry.on !== undefined && entry.on === this.#newest) await entry.on.unsubscribe(entry.filter)
   }
 }
 

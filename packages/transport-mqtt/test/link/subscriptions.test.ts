@@ -115,6 +115,65 @@ describe('subscriptions', () => {
   })
 })
 
+describe('a subscription that is closed while a new connection is made', () => {
+  async function reconnecting(): Promise<{
+    readonly all: Subscriptions
+    readonly connection: FakeConnection
+    readonly close: () => Promise<void>
+    readonly restoring: Promise<void>
+  }> {
+    const { all } = subscriptions()
+    await over(all)
+    const one = await all.add({ filter: 'a', qos: 1 }, nothing)
+    await all.add({ filter: 'b', qos: 1 }, nothing)
+    all.lost()
+    const connection = new FakeConnection()
+    connection.isQuick = false
+    const restoring = all.restore(connection.connection, session)
+    return { all, connection, close: () => one.close(), restoring }
+  }
+
+  it('is left as soon as the broker has confirmed it, before another of its filter is made', async () => {
+    const { all, connection, close, restoring } = await reconnecting()
+    await close()
+    const again = all.add({ filter: 'a', qos: 1 }, nothing)
+    expect(connection.unsubscribed).toEqual([])
+    for (const { confirm } of connection.subscribed) confirm()
+    await settled()
+    expect(connection.unsubscribed).toEqual(['a'])
+    expect(connection.filters).toEqual(['a', 'b', 'a'])
+    connection.subscribed[2]?.confirm()
+    await Promise.all([restoring, again])
+    expect(connection.unsubscribed).toEqual(['a'])
+  })
+
+  it('is left at once where the broker has confirmed it, and not the others', async () => {
+    const { connection, close, restoring } = await reconnecting()
+    connection.subscribed[0]?.confirm()
+    await settled()
+    await close()
+    expect(connection.unsubscribed).toEqual(['a'])
+    connection.subscribed[1]?.confirm()
+    await restoring
+    expect(connection.unsubscribed).toEqual(['a'])
+  })
+
+  it('is left, too, where nobody waits for it any longer', async () => {
+    const { all } = subscriptions()
+    await over(all)
+    all.lost()
+    const late = outcome(all.add({ filter: 'c', qos: 1 }, nothing))
+    const connection = new FakeConnection()
+    connection.isQuick = false
+    const restoring = all.restore(connection.connection, session)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await late).toBe('ERR_AETHER_CONNECT_TIMEOUT')
+    connection.subscribed[0]?.confirm()
+    await restoring
+    expect(connection.unsubscribed).toEqual(['c'])
+  })
+})
+
 describe('a message', () => {
   it('is for the subscriptions that it names; for one that was closed it is nothing', async () => {
     const { all, ignored } = subscriptions()

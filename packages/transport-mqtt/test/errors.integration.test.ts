@@ -9,7 +9,7 @@ import { mqtt, type MqttOptions } from '../src/index.ts'
 import { startBrokerGate } from './support/broker-gate.ts'
 import { recordingLogger } from './support/recording-logger.ts'
 
-const users = { worker: 'w', guest: 'g', mute: 'm' }
+const users = { worker: 'w', guest: 'g', mute: 'm', hidden: 'h' }
 const route = { union: 'u', job: 'j', task: 't', context: 'x' }
 const consume = { workgroup: 'workers', credit: 1, leaseMs: 1_000 }
 let server: MosquittoServer
@@ -22,7 +22,18 @@ beforeAll(async () => {
   // A guest may speak with others, but neither take tasks nor perform those of one job.
   const guest = ['topic readwrite u/$aether/#', 'topic write u/+/+/+/+/perform', 'topic deny u/secret/#']
   const mute = ['topic read #', 'topic write u/$aether/presence/#']
-  const lines = ['user worker', 'topic readwrite #', 'user guest', ...guest, 'user mute', ...mute, '']
+  const hidden = ['topic read #', 'topic write u/+/+/+/+/+']
+  const lines = [
+    'user worker',
+    'topic readwrite #',
+    'user guest',
+    ...guest,
+    'user mute',
+    ...mute,
+    'user hidden',
+    ...hidden,
+    '',
+  ]
   await writeFile(acl, lines.join('\n'))
   server = await startMosquitto({ users, config: `acl_file ${acl}` })
 })
@@ -97,6 +108,29 @@ describe('what the broker refuses', () => {
         fields: { error: { code: 'ERR_AETHER_TOKEN_REFUSED' } },
       },
     ])
+  })
+
+  it('is to show what is listened for: whoever is told so hears nothing', async () => {
+    const hidden = await started('hidden')
+    const worker = await started('worker')
+    const heard: string[] = []
+    const filter = { action: 'idle' } as const
+    const refused = hidden.listen(filter, ({ tid }) => heard.push(`hidden ${tid}`))
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_AETHER_TOKEN_REFUSED' })
+    await worker.listen(filter, ({ tid }) => heard.push(`worker ${tid}`))
+    const body = new TextEncoder().encode('{}')
+    for (const [index, from] of [worker, hidden].entries())
+      await from.publish({
+        action: 'idle',
+        route,
+        tid: `${index}`,
+        client: 'c',
+        host: 'h',
+        body,
+        codec: 'json',
+      })
+    await until(() => heard.includes('worker 1'))
+    expect(heard).toEqual(['worker 0', 'worker 1'])
   })
 
   it('is another client of the same name: told, the first one ends and does not come back to end the second', async () => {

@@ -1,5 +1,14 @@
-import { type Aether, createAether, defineTask, type TaskDefinition } from '@aether/core'
+import {
+  type Aether,
+  createAether,
+  defineTask,
+  type Route,
+  type TaskDefinition,
+  type TaskMessage,
+  type Transport,
+} from '@aether/core'
 import { type MosquittoServer, startMosquitto } from '@aether/services'
+import { until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mqtt, type MqttCapabilities, type MqttOptions } from '../src/index.ts'
 import { openings } from './support/openings.ts'
@@ -36,6 +45,20 @@ interface Given extends Partial<MqttOptions> {
 interface Pair {
   readonly caller: Aether<MqttCapabilities>
   readonly log: RecordingLogger
+}
+
+async function transport(options: MqttOptions): Promise<Transport> {
+  const one = opened(mqtt(options))
+  const host = { union: 'pages', client: 'c', host: 'h', onEvent: () => undefined, logger: recordingLogger() }
+  await one.start(host)
+  return one
+}
+
+function taskOf(route: Route, tid: string): TaskMessage {
+  const body = new TextEncoder().encode('1')
+  const times = { deadline: Date.now() + 10_000, ttlMs: 0, delayMs: 0, attempts: 1, priority: 4 }
+  const from = { workgroup: 'workers', client: 'c', host: 'h', waitForWorkers: false }
+  return { route, tid, body, codec: 'json', ...times, ...from }
 }
 
 let unions = 0
@@ -124,6 +147,42 @@ describe('over MQTT 3.1.1', () => {
     const lost = caller.perform(echo, long, { deadlineMs: 1_000 })
     expect(await lost.settle()).toMatchObject({ status: 'expired' })
     expect(await caller.perform(echo, 1)).toBe(1)
+  })
+})
+
+describe('a page of presence that is over it', () => {
+  it('has the consumer refused over MQTT 3.1.1, and it takes no tasks', async () => {
+    const url = servers.packet?.url ?? ''
+    const [worker, caller] = await Promise.all(
+      [4, 5].map((version) => transport({ url, protocolVersion: version as 4 | 5, backoff: { maxMs: 50 } })),
+    )
+    if (!worker || !caller) expect.fail('two transports')
+    const begun: string[] = []
+    const routeOf = (n: number): Route => ({
+      union: 'pages',
+      job: 'j'.repeat(100),
+      task: `${n}`.padStart(100, 't'),
+      context: 'x',
+    })
+    const consume = (n: number): Promise<unknown> =>
+      worker.consume(routeOf(n), { workgroup: 'workers', credit: 9, leaseMs: 2_000 }, ({ task: { tid } }) =>
+        begun.push(tid),
+      )
+    let last = 0
+    let refusal: unknown
+    while (refusal === undefined && ++last < 200)
+      refusal = await consume(last).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+    expect(refusal).toMatchObject({ code: 'ERR_AETHER_PAYLOAD_TOO_LARGE' })
+    // The broker has ended the connection over the page.
+    await until(() => worker.state.status === 'ready')
+    const send = (n: number): Promise<unknown> => caller.send(taskOf(routeOf(n), `${n}`))
+    await expect(send(last)).rejects.toMatchObject({ code: 'ERR_AETHER_WORKERS_NONE' })
+    await send(last - 1)
+    await until(() => begun.length > 0)
+    expect(begun).toEqual([`${last - 1}`])
   })
 })
 

@@ -27,10 +27,10 @@ export class LinkStates {
     else this.#states.set(state)
   }
 
-  /** Until a further link is ready for the first time it concerns only who waits for it; one that is closed is of no use any more. */
+  /** Until a further link is ready for the first time it concerns only who waits for it, and once it closes nobody. */
   setOther(link: object, state: TransportState): void {
     if (state.status === 'reconnecting') this.#lost.set(link, state)
-    else if (!this.#lost.delete(link) || state.status !== 'ready') return
+    else if (!this.#lost.delete(link)) return
     if (this.#main.status === 'ready') this.#tell()
   }
 

@@ -37,7 +37,7 @@ import { eventOptions, offerOptions } from './publish-options.ts'
 import { readAnswer, readSignals } from './read-message.ts'
 import { SignalBatches } from './signal-batches.ts'
 import { answerTopic, everyoneTopic, inboxTopic, presenceTopic } from './topics.ts'
-import { WorkLinks } from './work-links.ts'
+import { type WorkLink, WorkLinks } from './work-links.ts'
 import { type TaskHandler, WorkTopics } from './work-topics.ts'
 
 /** How long brokers keep the note that a client died. */
@@ -126,7 +126,7 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       },
       () => events.filters(),
     )
-    const linkFor = (workgroup: string): Promise<MqttLink> => this.#workLinks.linkFor(workgroup)
+    const linkFor = (workgroup: string): Promise<WorkLink> => this.#workLinks.linkFor(workgroup)
     const work = new WorkTopics({ routes: this.#routes, qos, linkFor, onIgnored })
     const signals = new SignalBatches({
       publish: (to, payload) => this.#sendSignals(union, to, payload),
@@ -174,30 +174,22 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     await this.#started
     await interop?.serve(route)
     const consumer = await work.join(route, workgroup, handler)
-    const leave = await this.#serve(board, consumer, { route, workgroup })
-    const written = board.write()
-    // Callers that speak 3.1.1 believe nobody is here until they have read it; to those over MQTT 5 the worker is of use without.
-    await (this.#isNew ? written.catch(() => undefined) : written)
-    return {
-      close: async () => {
-        leave()
-        board.write().catch(() => undefined)
-        await consumer.close()
-      },
-    }
-  }
-
-  async #serve(
-    board: PresenceBoard,
-    consumer: Consumer,
-    { route, workgroup }: { readonly route: Route; readonly workgroup: string },
-  ): Promise<() => void> {
-    try {
-      return board.serve(route, workgroup)
-    } catch (error) {
+    let unserve = (): void => undefined
+    const close = async (): Promise<void> => {
+      unserve()
+      board.write().catch(() => undefined)
       await consumer.close()
+    }
+    try {
+      unserve = board.serve(route, workgroup)
+      const written = board.write()
+      // Callers that speak 3.1.1 believe nobody is here until they have read it; to those over MQTT 5 the worker is of use without.
+      await (this.#isNew ? written.catch(() => undefined) : written)
+    } catch (error) {
+      await close()
       throw error
     }
+    return { close }
   }
 
   /** To its own inbox the broker is no help. */
@@ -235,7 +227,12 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
     const { events, board } = this.#open()
     await this.#started
     const listener = await events.listen(filter, handler)
-    await board.write()
+    try {
+      await board.write()
+    } catch (error) {
+      await listener.close()
+      throw error
+    }
     return {
       close: async () => {
         await listener.close()
@@ -250,7 +247,8 @@ export class MqttRelay implements Relay<MqttRelayCapabilities> {
       parts?.signals.flush()
       await parts?.board.close()
     }
-    await Promise.all([this.#workLinks.close(options), this.#link.close(goodbye, options)])
+    // The main one first, so that the state says closing from the beginning.
+    await Promise.all([this.#link.close(goodbye, options), this.#workLinks.close(options)])
     parts?.board.dispose()
   }
 

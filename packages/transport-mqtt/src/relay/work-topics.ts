@@ -8,9 +8,9 @@ import {
   taskFromParcel,
   type TaskMessage,
 } from '@aether/core'
-import type { MqttLink } from '../link/mqtt-link.ts'
 import type { Subscription } from '../link/subscriptions.ts'
 import { fromPayload } from './payload.ts'
+import type { WorkLink } from './work-links.ts'
 
 export type TaskHandler = (task: TaskMessage, offer: Offer) => void
 
@@ -30,8 +30,8 @@ interface WorkTopic {
 export interface WorkTopicsOptions {
   readonly routes: RouteCache
   readonly qos: 0 | 1
-  /** The link that carries the subscriptions of a workgroup. */
-  readonly linkFor: (workgroup: string) => Promise<MqttLink>
+  /** The link that carries a subscription of a workgroup. */
+  readonly linkFor: (workgroup: string) => Promise<WorkLink>
   readonly onIgnored: (topic: string, error: unknown) => void
 }
 
@@ -77,10 +77,17 @@ export class WorkTopics {
   }
 
   async #subscribe(filter: string, team: Team): Promise<Subscription> {
-    const link = await this.#options.linkFor(team.workgroup)
-    return link.subscribe({ filter, qos: this.#options.qos }, (topic, payload) =>
-      this.#hear(team, topic, payload),
-    )
+    const { linkFor, qos } = this.#options
+    const { link, leave } = await linkFor(team.workgroup)
+    try {
+      const subscription = await link.subscribe({ filter, qos }, (topic, payload) =>
+        this.#hear(team, topic, payload),
+      )
+      return { close: () => subscription.close().then(leave) }
+    } catch (error) {
+      await leave()
+      throw error
+    }
   }
 
   async #leave(filter: string, topic: WorkTopic, handler: TaskHandler): Promise<void> {

@@ -1,4 +1,4 @@
-import type { TaskMessage, Transport, TransportState } from '@aether/core'
+import type { Consumer, TaskMessage, Transport, TransportState } from '@aether/core'
 import { type MosquittoServer, startMosquitto } from '@aether/services'
 import { until } from '@aether/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -20,6 +20,8 @@ const route = { union: 'u', job: 'j', task: 't', context: 'x' }
 async function twoWorkgroups(options: Partial<MqttOptions> & BrokerGateOptions = {}): Promise<{
   readonly gate: BrokerGate
   readonly worker: Transport
+  /** Of the second workgroup. */
+  readonly watcher: Consumer
   readonly states: TransportState[]
   /** Ids of the tasks that came, each with its workgroup. */
   readonly taken: string[]
@@ -30,23 +32,26 @@ async function twoWorkgroups(options: Partial<MqttOptions> & BrokerGateOptions =
   )
   const worker = await started({ url: gate.url, ...own })
   const taken: string[] = []
-  for (const workgroup of ['workers', 'watchers']) {
-    await worker.consume(route, { workgroup, credit: 10, leaseMs: 2_000 }, (delivery) => {
-      const { tid } = delivery.task
-      taken.push(`${workgroup} ${tid}`)
-      const ending = { action: 'complete', status: 'succeed', codec: 'json' } as const
-      const { attempt } = delivery
-      const complete = { ...ending, route, tid, workgroup, attempt, client: 'w', host: 'h' }
-      // Its caller may be gone before it has confirmed it.
-      delivery.ack({ ...complete, body: delivery.task.body }).catch(() => undefined)
-    })
-  }
+  await consume(worker, 'workers', taken)
+  const watcher = await consume(worker, 'watchers', taken)
   const states: TransportState[] = []
   void (async () => {
     for await (const state of worker.states()) states.push(state)
   })()
   await until(() => gate.made === 2)
-  return { gate, worker, states, taken }
+  return { gate, worker, watcher, states, taken }
+}
+
+function consume(worker: Transport, workgroup: string, taken: string[], context = 'x'): Promise<Consumer> {
+  return worker.consume({ ...route, context }, { workgroup, credit: 10, leaseMs: 2_000 }, (delivery) => {
+    const { tid, route: at, body } = delivery.task
+    taken.push(`${workgroup} ${tid}`)
+    const ending = { action: 'complete', status: 'succeed', codec: 'json' } as const
+    const { attempt } = delivery
+    const complete = { ...ending, route: at, tid, workgroup, attempt, client: 'w', host: 'h' }
+    // Its caller may be gone before it has confirmed it.
+    delivery.ack({ ...complete, body }).catch(() => undefined)
+  })
 }
 
 async function started(options: MqttOptions): Promise<Transport> {
@@ -128,5 +133,60 @@ describe('a connection for one more workgroup', () => {
     await until(() => attempts.length === 2, { what: () => `attempts ${attempts.join()}` })
     expect(attempts).toEqual([1, 2])
     expect(worker.state.status).toBe('reconnecting')
+  })
+
+  it('ends with the last consumer that needs it, and is made anew for the next', async () => {
+    const { gate, worker, watcher, states, taken } = await twoWorkgroups({ protocolVersion: 4 })
+    const further = await consume(worker, 'watchers', taken, 'y')
+    await watcher.close()
+    expect([gate.made, gate.open]).toEqual([2, 2])
+    await further.close()
+    await until(() => gate.open === 1)
+    const late = await consume(worker, 'watchers', taken, 'y')
+    expect(gate.made).toBe(3)
+    // The next one comes while the last one leaves.
+    const leaving = late.close()
+    const next = await consume(worker, 'watchers', taken)
+    await leaving
+    await until(() => gate.open === 2)
+    const caller = await started({ url: server.url })
+    await caller.send(task('1'))
+    await until(() => taken.length === 2)
+    expect(taken.sort()).toEqual(['watchers 1', 'workers 1'])
+    await next.close()
+    await until(() => gate.open === 1)
+    await caller.send(task('2'))
+    await until(() => taken.length === 3)
+    expect(taken.at(-1)).toBe('workers 2')
+    expect(states).toEqual([])
+  })
+
+  it('that is lost concerns nobody once its consumer has left', async () => {
+    const { gate, worker, watcher, states } = await twoWorkgroups({ protocolVersion: 4 })
+    gate.shut(true)
+    gate.cut(1)
+    await until(() => worker.state.status === 'reconnecting')
+    await watcher.close()
+    expect(worker.state).toEqual({ status: 'ready', generation: 2 })
+    await worker.close()
+    await until(() => gate.open === 0)
+    await until(() => states.at(-1)?.status === 'closed')
+    const others = states.map(({ status }) => status).filter((status) => status !== 'reconnecting')
+    expect(others).toEqual(['ready', 'closing', 'closed'])
+  })
+
+  it('is not made any more for a transport that closes', async () => {
+    // With interop the broker is asked for something else first.
+    const { gate, worker } = await twoWorkgroups({ protocolVersion: 4, interop: 'aethermagic' })
+    const late = worker.consume(
+      { ...route, task: 'late' },
+      { workgroup: 'latecomers', credit: 1, leaseMs: 2_000 },
+      () => undefined,
+    )
+    const closing = worker.close()
+    await expect(late).rejects.toMatchObject({ code: 'ERR_AETHER_TRANSPORT_CLOSED' })
+    await closing
+    await until(() => gate.open === 0)
+    expect(gate.made).toBe(2)
   })
 })

@@ -5,6 +5,8 @@ export interface BrokerGate {
   readonly url: string
   /** Connections that clients have made so far. */
   readonly made: number
+  /** Connections of clients that stand now. */
+  readonly open: number
   /** Says something in the broker's name: to every client, or to the one that came as the `nth`, from 0. */
   say(bytes: Buffer, nth?: number): void
   /** Ends the connection of the `nth` client. */
@@ -44,6 +46,9 @@ export async function startBrokerGate(port: number, options: BrokerGateOptions =
     url: `mqtt://127.0.0.1:${(gate.address() as AddressInfo).port}`,
     get made() {
       return clients.length
+    },
+    get open() {
+      return clients.filter(({ destroyed }) => !destroyed).length
     },
     say(bytes, nth) {
       for (const client of nth === undefined ? clients : clients.slice(nth, nth + 1)) client.write(bytes)

@@ -144,10 +144,11 @@ class ProcessScaler implements LocalProcesses {
     void child.exited.then(() => this.onEnd(place, child))
   }
 
-  /** Nobody asked for it: it leaves the balancer at once, and comes back after a pause. */
+  /** It leaves the balancer at once, and comes back after a pause, unless it was asked to end. */
   private onEnd(place: Place, child: ManagedProcess): void {
-    if (place.stopping !== undefined || place.child !== child || child.exit === undefined) return
+    if (place.child !== child || child.exit === undefined) return
     this.removeBackend(place)
+    if (place.stopping !== undefined) return
     const { restartMs, maxRestartMs, logger } = this.options
     if (performance.now() - place.readyAt >= maxRestartMs) place.ends = 0
     const delayMs = Math.min(maxRestartMs, restartMs * 2 ** Math.min(place.ends++, 30))

@@ -91,7 +91,7 @@ describe('local processes', () => {
     const warn = (_: string, fields: Readonly<Record<string, unknown>> = {}): void =>
       void pauses.push(fields['restartMs'])
     const logger = { debug: ignore, info: ignore, warn, error: warn }
-    const { lb, scaler } = processes('serves', { logger, restartMs: 20, maxRestartMs: 2_000 })
+    const { lb, scaler } = processes('serves', { logger, restartMs: 20 })
     await scaler.scale(1)
     for (let n = 1; n <= 4; n++) {
       await vi.waitFor(() => expect(lb.backends).toHaveLength(1), patience)
@@ -246,6 +246,19 @@ describe('local processes', () => {
     lease.done()
     await stopping
     expect(isAlive(pid!)).toBe(false)
+  })
+
+  it('that end by themselves while they are asked to stop leave at once too, and do not come back', async () => {
+    const { lb, scaler } = processes('serves', { stopTimeoutMs: 60_000, restartMs: 1 })
+    await scaler.scale(1)
+    const lease = lb.pick()
+    const [pid] = scaler.pids
+    const stopping = scaler.scale(0)
+    kill(pid!, 'SIGKILL')
+    await vi.waitFor(() => expect(lb.backends).toHaveLength(0), patience)
+    await stopping
+    expect([lease.isDone, scaler.count, scaler.pids]).toEqual([false, 0, []])
+    lease.done()
   })
 
   it('that do not heed SIGTERM are killed', async () => {

@@ -59,7 +59,7 @@ function watch(
   backend: Partial<BackendOptions> = {},
 ): Balancer {
   const lb = createBalancer({
-    healthCheck: { probe, intervalMs: 20, timeoutMs: 500, unhealthyThreshold: 2, ...options },
+    healthCheck: { probe, intervalMs: 20, timeoutMs: 10_000, unhealthyThreshold: 2, ...options },
   })
   lb.add({ id: 'it', host: '127.0.0.1', port, ...backend })
   lb.start()
@@ -172,7 +172,7 @@ describe('the HTTP check', () => {
       socket.on('drain', more)
       more()
     })
-    const lb = watch(port, 'http', { timeoutMs: 5_000 })
+    const lb = watch(port, 'http')
     await becomes(lb, 'healthy')
     expect((await lb.checkHealth('it')).responseTimeMs).toBeLessThan(5_000)
     await lb.close()
@@ -216,7 +216,8 @@ describe('the HTTP check', () => {
     ],
   ])('fails at a server %s, within its time, and leaves no socket', async (_, handler, error) => {
     const { port, sockets } = await serveRaw((socket) => socket.once('data', () => handler(socket)))
-    const lb = watch(port, 'http', { timeoutMs: 60 })
+    // Short where the time has to run out, long where it must not.
+    const lb = watch(port, 'http', { timeoutMs: error.source.startsWith('no answer') ? 60 : 10_000 })
     await becomes(lb, 'unhealthy')
     expect((await lb.checkHealth('it')).error).toMatch(error)
     await lb.close()
@@ -232,22 +233,22 @@ describe('the HTTPS check', () => {
     const options = { key: pem('key'), cert: pem('cert') }
     const port = await listen(createSecureServer(options, (_, response) => void response.end()))
     const trusting = createBalancer({
-      healthCheck: { probe: { secure: true, ca: pem('cert') }, intervalMs: 20, timeoutMs: 2_000 },
+      healthCheck: { probe: { secure: true, ca: pem('cert') }, intervalMs: 20, timeoutMs: 10_000 },
     })
     trusting.add({ id: 'it', host: 'localhost', port })
     trusting.start()
     closers.push(() => trusting.close())
     await becomes(trusting, 'healthy')
-    const strict = watch(port, { secure: true }, { timeoutMs: 2_000 })
+    const strict = watch(port, { secure: true })
     await becomes(strict, 'unhealthy')
     expect((await strict.checkHealth('it')).error).toMatch(/self-signed|does not match/)
     const trusted = { secure: true, ca: pem('cert') }
-    const named = watch(port, trusted, { timeoutMs: 2_000 }, { hostname: 'localhost' })
+    const named = watch(port, trusted, {}, { hostname: 'localhost' })
     await becomes(named, 'healthy')
-    const other = watch(port, trusted, { timeoutMs: 2_000 }, { hostname: 'other.example' })
+    const other = watch(port, trusted, {}, { hostname: 'other.example' })
     await becomes(other, 'unhealthy')
     expect((await other.checkHealth('it')).error).toMatch(/does not match/)
-    const headed = watch(port, { ...trusted, headers: { host: 'other.example' } }, { timeoutMs: 2_000 })
+    const headed = watch(port, { ...trusted, headers: { host: 'other.example' } })
     await becomes(headed, 'unhealthy')
     expect((await headed.checkHealth('it')).error).toMatch(/does not match/)
     const silent = await serveRaw(() => {})

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { execPath, kill } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -124,7 +124,9 @@ describe('local processes', () => {
   })
 
   it('behind a shell are asked to end as well, and have the time for it', async () => {
-    const mark = join(mkdtempSync(join(tmpdir(), 'lb-')), 'mark')
+    const folder = mkdtempSync(join(tmpdir(), 'lb-'))
+    closers.push(async () => rmSync(folder, { recursive: true }))
+    const mark = join(folder, 'mark')
     const { scaler } = processes('tidy', {
       command: '/bin/sh',
       args: ['-c', `"${execPath}" "${script}" tidy; true`],
@@ -133,7 +135,6 @@ describe('local processes', () => {
     await scaler.scale(1)
     await scaler.close()
     expect(readFileSync(mark, 'utf8')).toBe('tidied up')
-    rmSync(dirname(mark), { recursive: true })
   })
 
   it('are kept at the number that the load asks for', async () => {

@@ -1,6 +1,6 @@
 // Brings a bare machine (Node and npm) to a workspace with its dependencies installed. Plain JavaScript without a dependency.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Advice } from './fail.mjs'
@@ -62,6 +62,8 @@ function quietEnvironment() {
 async function install(env) {
   process.stderr.write('Installing dependencies …\n')
   const pnpmBin = await locatePnpm(env)
+  // From now on nothing is known of what is there: half an installation is none, whatever it was made from.
+  rmSync(stampPath, { force: true })
   // CI: pnpm asks nothing, also where it has to replace a node_modules of another kind.
   const { code, output } = await run(join(pnpmBin, executable), ['install', '--frozen-lockfile'], {
     cwd: root,
@@ -93,7 +95,8 @@ async function locatePnpm(/** @type {NodeJS.ProcessEnv} */ env) {
       cwd: root,
       env,
     },
-  ).catch(() => {
+  ).catch((error) => {
+    if (error.code !== 'ENOENT') throw error
     throw new Advice(
       'npx is missing. It is a part of npm: install Node.js with npm from https://nodejs.org/ (Debian: `apt install npm`).',
     )

@@ -1,7 +1,17 @@
 // A failure that the reader can act on: a message instead of a stack trace.
+import { constants } from 'node:os'
 
 /** What is missing, and which command provides it. */
 export class Advice extends Error {}
+
+/** A signal asks this process to end, and what it ran has ended. */
+export class Interrupted extends Error {
+  /** @param {NodeJS.Signals} signal */
+  constructor(signal) {
+    super(`ended by ${signal}`)
+    this.exitCode = 128 + constants.signals[signal]
+  }
+}
 
 /** What the system refuses, in words. */
 const refusals = {
@@ -17,6 +27,7 @@ const refusals = {
  * @returns {never}
  */
 export function fail(error) {
+  if (error instanceof Interrupted) process.exit(error.exitCode)
   process.stderr.write(`\n${explain(error)}\n`)
   process.exit(1)
 }

@@ -20,7 +20,7 @@ export async function withLock(path, work, onWait) {
   for (;;) {
     if (take(path)) break
     const owner = ownerOf(path)
-    if (owner !== undefined && !isAlive(path, owner)) {
+    if (!isAlive(path, owner)) {
       dropStale(path, owner)
       continue
     }
@@ -35,7 +35,8 @@ export async function withLock(path, work, onWait) {
     return await work()
   } finally {
     clearInterval(heartbeat)
-    rmSync(path, { force: true })
+    // It is another's by now where this process was stopped for long.
+    if (ownerOf(path) === process.pid) rmSync(path, { force: true })
   }
 }
 
@@ -60,11 +61,11 @@ function ownerOf(path) {
   }
 }
 
-/** @param {string} path @param {number} pid */
-function isAlive(path, pid) {
+/** @param {string} path @param {number | undefined} owner */
+function isAlive(path, owner) {
   try {
     if (Date.now() - statSync(path).mtimeMs > silenceMs) return false
-    process.kill(pid, 0)
+    if (owner !== undefined) process.kill(owner, 0)
     return true
   } catch (error) {
     return /** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH'
@@ -83,7 +84,7 @@ function touch(path) {
 /**
  * Of several processes that saw the same dead owner only one may remove its file, and none the file of a new owner.
  * @param {string} path
- * @param {number} owner
+ * @param {number | undefined} owner
  */
 function dropStale(path, owner) {
   const aside = `${path}.${process.pid}`
@@ -93,6 +94,6 @@ function dropStale(path, owner) {
     return
   }
   const found = ownerOf(aside)
-  if (found !== owner && found !== undefined && isAlive(aside, found)) renameSync(aside, path)
+  if (found !== owner && isAlive(aside, found)) renameSync(aside, path)
   else rmSync(aside, { force: true })
 }

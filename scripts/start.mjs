@@ -17,7 +17,7 @@ async function main() {
     throw new Advice(
       `${job} is missing though the build succeeded: \`git status tools/digest\` shows what was removed.`,
     )
-  return runAttached(process.execPath, [job, ...jobArguments()], { cwd: root, env })
+  return runAttached(process.execPath, [job, ...jobArguments()], { cwd: root, env, isLast: true })
 }
 
 function jobArguments() {

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The version that Node says it is. */
   readonly nodeVersion?: string
+  /** Is sent to the script, and to it alone, once a command has made the file of this name in the root. */
+  readonly interrupt?: { readonly at: string; readonly signal: NodeJS.Signals }
 }
 
 export interface BareMachine {
@@ -64,7 +66,7 @@ export function bareMachine(): BareMachine {
     run(script, options = {}) {
       const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'${options.nodeVersion ?? '20.19.0'}'})`
       const args = ['--import', pretend, join(root, 'scripts', `${script}.mjs`), ...(options.args ?? [])]
-      return finish(args, { cwd: root, env: { PATH: bin, HOME: root, ...options.env } })
+      return finish(args, { cwd: root, env: { PATH: bin, HOME: root, ...options.env } }, options.interrupt)
     },
   }
 }
@@ -94,6 +96,7 @@ function writeWorkspace(root: string): void {
 function finish(
   args: readonly string[],
   options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  interrupt: RunOptions['interrupt'],
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -101,7 +104,15 @@ function finish(
     let stderr = ''
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    const looking = setInterval(() => {
+      if (interrupt === undefined || !existsSync(join(options.cwd, interrupt.at))) return
+      clearInterval(looking)
+      child.kill(interrupt.signal)
+    }, 20)
     child.on('error', reject)
-    child.on('close', (code) => resolve({ code, stdout, stderr }))
+    child.on('close', (code) => {
+      clearInterval(looking)
+      resolve({ code, stdout, stderr })
+    })
   })
 }

@@ -1,4 +1,4 @@
-import { rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { bareMachine, type Outcome } from './bare-machine.ts'
@@ -71,6 +71,40 @@ describe('bootstrap', () => {
     expect(installs()).toBe(3)
   })
 
+  it('installs again after an installation that failed half-way, also of what was there before', async () => {
+    const machine = bareMachine()
+    machine.tools()
+    await machine.run('test')
+    const lockfile = join(machine.root, 'pnpm-lock.yaml')
+    const pnpm = join(machine.root, 'npx-bin', 'pnpm')
+    const working = readFileSync(pnpm)
+    writeFileSync(lockfile, 'other')
+    writeFileSync(pnpm, `#!${process.execPath}\n${failing('half of it')}`)
+    await machine.run('test')
+    writeFileSync(lockfile, '')
+    writeFileSync(pnpm, working)
+    await machine.run('test')
+    expect(machine.calls().filter((call) => call.startsWith('pnpm install'))).toHaveLength(2)
+  })
+
+  it('ends an installation with itself, and leaves no lock', async () => {
+    const machine = bareMachine()
+    machine.tools()
+    const pnpm = join(machine.root, 'npx-bin', 'pnpm')
+    const ended = join(machine.root, 'ended')
+    writeFileSync(
+      pnpm,
+      `#!${process.execPath}
+      process.on('SIGTERM', () => { require('fs').writeFileSync(${JSON.stringify(ended)}, ''); process.exit(1) })
+      setTimeout(() => {}, 60_000)
+      require('fs').writeFileSync('installing', '')`,
+    )
+    const outcome = await machine.run('test', { interrupt: { at: 'installing', signal: 'SIGTERM' } })
+    expect(outcome).toMatchObject({ code: 143, stderr: 'Installing dependencies …\n' })
+    expect(existsSync(ended)).toBe(true)
+    expect(existsSync(join(machine.root, '.tools', 'bootstrap.lock'))).toBe(false)
+  })
+
   it('installs once for two runs at the same time', async () => {
     const machine = bareMachine()
     machine.tools()
@@ -81,6 +115,7 @@ describe('bootstrap', () => {
   it.each([
     ['that was killed', 999_999_999, 0],
     ['whose process number belongs to another now', process.pid, 60_000],
+    ['that was killed before it could say its number', '', 60_000],
   ])('takes over from an installation %s', async (_, pid, silentMs) => {
     const machine = bareMachine()
     machine.tools()

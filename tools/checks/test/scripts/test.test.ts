@@ -99,4 +99,21 @@ describe('npm test', () => {
     expect(lastLine(outcome)).toBe('7 passed, 1 failed')
     expect(outcome.code).toBe(1)
   })
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('ends at %s with the check that is under way, and begins no other', async (signal, code) => {
+    const machine = bareMachine()
+    // A terminal tells the whole group of Ctrl-C; here the command ends by itself, as one that was told does.
+    machine.tools(`
+      if (process.argv[3] !== 'knip') process.exit(0)
+      process.on('SIGTERM', () => process.exit(1))
+      setTimeout(() => process.exit(1), ${signal === 'SIGINT' ? 1_000 : 60_000})
+      require('fs').writeFileSync('at-knip', '')`)
+    const outcome = await machine.run('test', { interrupt: { at: 'at-knip', signal } })
+    expect(outcome).toMatchObject({ code, stderr: expect.not.stringMatching(/^\s+at /m) as string })
+    expect(machine.calls().at(-1)).toMatch(/^turbo run knip /)
+    expect(outcome.stdout).not.toContain('passed')
+  })
 })

@@ -214,6 +214,8 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
       this.onError(attempt, error)
       return
     }
+    // The judge may have ended the request.
+    if (attempt.isDone) return
     if (verdict === 'failed-retry') {
       this.noteFailure().addAnswer(attempt, value, this.monotonic() - attempt.startedAt)
       if (attempt.isDone || this.goesOn(attempt, false) === undefined) return

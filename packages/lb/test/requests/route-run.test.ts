@@ -207,6 +207,21 @@ describe('the caller’s signal', () => {
     expect((lb as unknown as { router: { budget: { active: number } } }).router.budget.active).toBe(0)
   })
 
+  it('aborted by whoever judges the answer: that is the end, and nothing is given back twice', async () => {
+    const stop = new AbortController()
+    const judge = (value: unknown): 'ok' | 'failed-retry' => {
+      if (value === 1) return 'failed-retry'
+      stop.abort(new Error('left'))
+      return 'ok'
+    }
+    const { lb, clock } = fleet(3, { judge })
+    const routed = watch(lb.route({ ...idempotent, signal: stop.signal }, ({ number }) => number))
+    await clock.pass(1_000)
+    await expect(routed).rejects.toThrow('left')
+    expect(counts(lb)).toEqual({ ok: 0, failed: 1, cancelled: 1, active: 0, total: 2 })
+    expect((lb as unknown as { router: { budget: { active: number } } }).router.budget.active).toBe(0)
+  })
+
   it('aborted while the slot of its answer goes to the next one: the answer stands', async () => {
     const { lb } = fleet(1, {}, () => ({ maxConnections: 1 }))
     const stop = new AbortController()

@@ -124,7 +124,12 @@ class LoadBalancer implements Balancer {
     if (signal?.aborted === true) this.hurry.abort()
     else
       signal?.addEventListener('abort', () => this.hurry.abort(), { once: true, signal: this.hurry.signal })
-    this.closing ??= this.shutDown()
+    if (this.closing === undefined) {
+      let settle: (end: Promise<void>) => void = () => {}
+      this.closing = new Promise((resolve) => (settle = resolve))
+      // Scalers and checks hear of it in here, and may close it as well: the promise that all share is there by now.
+      settle(this.shutDown())
+    }
     return this.closing
   }
 

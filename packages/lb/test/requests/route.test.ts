@@ -354,6 +354,31 @@ describe('close', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('is one, also for those who close it when they hear that it closes', async () => {
+    const info = vi.fn<(message: string) => void>()
+    const logger = { debug() {}, info, warn: info, error() {} }
+    const { lb, clock } = fleet(1, { logger, drainTimeoutMs: 500 })
+    const heard: Promise<void>[] = []
+    const scale = (_: number, { signal }: { signal: AbortSignal }): Promise<void> =>
+      new Promise((resolve) =>
+        signal.addEventListener('abort', () => {
+          heard.push(lb.close())
+          resolve()
+        }),
+      )
+    lb.autoscale({ count: 0, scale })
+    await clock.pass(10)
+    const held = lb.pick()
+    const closing = lb.close()
+    await clock.pass(10)
+    held.done()
+    await closing
+    expect(heard).toEqual([closing])
+    expect(heard[0]).toBe(closing)
+    expect(info.mock.calls.filter(([message]) => message === 'closed')).toHaveLength(1)
+    expect(clock.pending).toBe(0)
+  })
+
   it('ends what is under way when its signal says so, and what waits before a retry', async () => {
     const { lb, clock } = fleet(3, { retry: { baseMs: 1_000 }, random: () => 0.9 })
     const stuck = watch(lb.route({}, () => never()))

@@ -162,7 +162,7 @@ export class Router implements LeaseOwner {
     const isTold = latencyMs !== undefined && latencyMs >= 0 && latencyMs < Infinity
     const took = isTold ? latencyMs : now - lease.startedAt
     const active = this.inFlight--
-    endpoint.breaker.end(lease.generation, outcome === 'cancelled' ? undefined : outcome === 'ok')
+    endpoint.breaker.end(lease.generation, outcome === 'ok' ? true : outcome === 'failed' ? false : undefined)
     if (outcome === 'ok') this.experience.succeeded(endpoint, took, now, active)
     else if (outcome === 'failed') this.experience.failed(endpoint, took, now, active)
     else this.experience.cancelled(endpoint, took, now)

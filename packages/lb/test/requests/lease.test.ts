@@ -51,6 +51,17 @@ describe('a lease', () => {
     expect(lb.getLoadDistribution().backends['b0']!.meanMs).toBeCloseTo(10)
   })
 
+  it('given back with what is no outcome says nothing of its backend', () => {
+    const { lb } = fleet(1, { breaker: { failureThreshold: 1 }, outlier: { consecutiveFailures: 1 } })
+    for (const wrong of ['success', null, false, 0]) lb.pick().done(wrong as unknown as 'ok')
+    expect(lb.getLoadDistribution().backends['b0']).toMatchObject({
+      active: 0,
+      failed: 0,
+      cancelled: 4,
+      breaker: 'closed',
+    })
+  })
+
   it('is given back at the end of its block by `using`, also when that throws', () => {
     const { lb } = fleet(1)
     const use = (fails: boolean): void => {

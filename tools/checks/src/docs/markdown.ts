@@ -26,6 +26,12 @@ export function codeBlocks(document: string): readonly CodeBlock[] {
   return blocks
 }
 
+/** Where the links of a document lead; what code blocks hold is no link. */
+export function links(document: string): readonly string[] {
+  const text = document.replaceAll(/^```[^]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '')
+  return [...text.matchAll(/\]\(([^()\s]+)\)/g)].map((match) => match[1] ?? '')
+}
+
 /** The headings of a document, each with what stands below it; lines of code blocks that look like headings are none. */
 export function sections(document: string): readonly Section[] {
   const found: { level: number; title: string; lines: string[] }[] = []

@@ -51,7 +51,8 @@ async function checkPackage(
   folder: string,
 ): Promise<readonly Finding[]> {
   const tarball = await pack(each, pnpm, folder)
-  const findings = checkTarballFiles(each.manifest, tarball.files).map((message) =>
+  const readme = await readFile(join(each.folder, 'README.md'), 'utf8').catch(() => '')
+  const findings = checkTarballFiles(each.manifest, tarball.files, readme).map((message) =>
     object(each, 'tarball', message),
   )
   const [publint, attw] = await Promise.all([
@@ -73,30 +74,38 @@ function commandPath(name: string): string {
 
 async function pack(each: WorkspacePackage, pnpm: readonly string[], folder: string): Promise<Tarball> {
   const [command = 'pnpm', ...first] = pnpm
-  const { code, output } = await run(
+  const { code, answer, output } = await run(
     command,
     [...first, 'pack', '--json', '--pack-destination', folder],
     each.folder,
   )
   if (code !== 0) throw new Error(`${each.path} cannot be packed:\n${output}`)
-  const packed = JSON.parse(output.slice(output.indexOf('{'))) as {
+  const packed = JSON.parse(answer.slice(answer.indexOf('{'))) as {
     readonly filename: string
     readonly files: readonly { readonly path: string }[]
   }
   return { path: packed.filename, files: packed.files.map((file) => file.path) }
 }
 
-function run(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<{ readonly code: number; readonly output: string }> {
+interface Ended {
+  readonly code: number
+  /** What went to standard output. */
+  readonly answer: string
+  /** All of it, warnings included. */
+  readonly output: string
+}
+
+function run(command: string, args: readonly string[], cwd: string): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    let answer = ''
     let output = ''
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.stdout.on('data', (chunk: Buffer) => {
+      answer += chunk.toString()
+      output += chunk.toString()
+    })
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.on('error', reject)
-    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+    child.on('close', (code) => resolve({ code: code ?? 1, answer, output }))
   })
 }

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { checkPackages } from '../../src/packages/check-packages.ts'
 import { fixtureWorkspace, type Files } from '../fixture-workspace.ts'
 
@@ -74,5 +77,20 @@ describe('checkPackages', () => {
     expect(await check({ 'packages/x/dist/.tsbuildinfo': '{}' })).toEqual([
       finding('tarball', 'its tarball holds dist/.tsbuildinfo'),
     ])
+  })
+
+  it('takes what is warned of for no part of the answer', async () => {
+    const bin = mkdtempSync(join(tmpdir(), 'aether-noisy-'))
+    onTestFinished(() => rmSync(bin, { recursive: true, force: true }))
+    const noisy = [
+      '#!/bin/sh',
+      `echo 'warn: unsupported engine { node: 20 }' >&2`,
+      'PATH="${PATH#*:}"',
+      'if command -v pnpm > /dev/null; then exec pnpm "$@"; else exec npx --yes pnpm@12.21.0 "$@"; fi',
+    ]
+    writeFileSync(join(bin, 'pnpm'), `${noisy.join('\n')}\n`, { mode: 0o755 })
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    expect(await check()).toEqual([])
   })
 })

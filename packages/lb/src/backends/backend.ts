@@ -31,8 +31,15 @@ export interface BackendOptions {
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 
+type Changeable = Partial<Omit<BackendOptions, 'id' | 'host' | 'port' | 'hostname'>>
+
 /** What `update` may change in place; id, host, port and hostname make a backend what it is. */
-export type BackendChange = Partial<Omit<BackendOptions, 'id' | 'host' | 'port' | 'hostname'>>
+export interface BackendChange extends Omit<Changeable, 'zone' | 'group'> {
+  /** `null`: in no zone any more. */
+  readonly zone?: string | null
+  /** `null`: in no replica group any more. */
+  readonly group?: string | null
+}
 
 /** One backend as strategies, attempts and metrics see it; live, never to be changed from outside. */
 export interface Backend {
@@ -73,6 +80,8 @@ export type CheckedBackend = Required<Omit<BackendOptions, 'zone' | 'group'>> & 
 
 const changeable = ['weight', 'maxConnections', 'priority', 'zone', 'group', 'capabilities', 'metadata']
 const fixed = ['id', 'host', 'port', 'hostname']
+/** What a backend need not have: a change takes it away with `null`. */
+const places = ['zone', 'group'] as const
 const keys = [...fixed, ...changeable]
 
 /** A copy with every default, or `ERR_AETHER_OPTIONS_INVALID`. */
@@ -95,18 +104,29 @@ const defaults = {
   metadata: {},
 }
 
-export function checkUpdate(change: BackendChange, path = 'change'): Partial<CheckedBackend> {
-  const fields = checkFields(change, path, keys)
+export function checkUpdate(change: BackendChange, path = 'change'): BackendChange {
+  const fields = { ...checkFields(change, path, keys) }
   const wrong = fixed.find((key) => key in fields)
   if (wrong !== undefined)
     throw invalidOption(`${path}.${wrong} cannot change: remove the backend and add another`)
-  return checkChange(fields, path)
+  const left = places.filter((place) => fields[place] === null)
+  for (const place of left) delete fields[place]
+  return { ...checkChange(fields, path), ...Object.fromEntries(left.map((place) => [place, null])) }
+}
+
+/** A checked change as a backend holds it: `undefined` for what it takes away. */
+export function fieldsOf({ zone, group, ...others }: BackendChange): Partial<CheckedBackend> {
+  return {
+    ...others,
+    ...(zone !== undefined && { zone: zone ?? undefined }),
+    ...(group !== undefined && { group: group ?? undefined }),
+  }
 }
 
 /** Beyond these, shares of the traffic are nothing that can be told apart, and sums of weights lose the small ones. */
 const weights = { min: 1e-6, max: 1e9 }
 
-function checkChange(fields: Fields, path: string): Partial<CheckedBackend> {
+function checkChange(fields: Fields, path: string): Changeable {
   const at = (key: string): string => `${path}.${key}`
   const { weight, maxConnections, priority, zone, group, capabilities, metadata } = fields
   return {

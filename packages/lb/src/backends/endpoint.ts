@@ -20,7 +20,6 @@ export class Endpoint implements Backend {
   /** Takes new requests: decided by the selector, for its level and zone. */
   isEligible = false
   isProbing = false
-  isDegraded = false
   effectiveWeight: number
   weight: number
 

@@ -10,6 +10,7 @@ import {
   type BackendOptions,
   checkBackend,
   checkUpdate,
+  fieldsOf,
 } from './backend.ts'
 import type { Endpoint } from './endpoint.ts'
 import { authorityOf } from './host.ts'
@@ -83,7 +84,7 @@ export class ResolvedName implements NamedBackends {
     if ('id' in backend) throw invalidOption('a name has no id: its backends have one each')
     this.id = authorityOf(this.name, port)
     this.fixed = { port, hostname: hostname ?? this.name }
-    this.change = checkUpdate(change) as BackendChange
+    this.change = checkUpdate(change)
     this.parts = parts
   }
 
@@ -121,7 +122,7 @@ export class ResolvedName implements NamedBackends {
   }
 
   update(change: BackendChange, options?: UpdateOptions): void {
-    const checked = checkUpdate(change) as BackendChange
+    const checked = checkUpdate(change)
     const present = [...this.known.values()].filter(({ isRemoved }) => !isRemoved)
     this.parts.registry.updateAll(present, checked, options)
     this.change = { ...this.change, ...checked }
@@ -197,7 +198,7 @@ export class ResolvedName implements NamedBackends {
   private take(address: string): Endpoint {
     const { registry } = this.parts
     const id = `${this.name}/${authorityOf(address, this.fixed.port)}`
-    if (!registry.has(id)) return registry.add({ ...this.change, ...this.fixed, id, host: address })
+    if (!registry.has(id)) return registry.add({ ...fieldsOf(this.change), ...this.fixed, id, host: address })
     // It comes back while it drains, or is there from a time when the name was followed before.
     registry.restore(id)
     return registry.update(id, this.change, { force: true })

@@ -15,7 +15,14 @@ import {
   type ReplicaStatus,
 } from '../scaling/replica-groups.ts'
 import type { Selector } from '../selection/selector.ts'
-import { type BackendChange, type BackendOptions, checkBackend, checkUpdate, type Health } from './backend.ts'
+import {
+  type BackendChange,
+  type BackendOptions,
+  checkBackend,
+  checkUpdate,
+  fieldsOf,
+  type Health,
+} from './backend.ts'
 import { type Drained, type DrainOptions, Drains } from './drains.ts'
 import { Endpoint } from './endpoint.ts'
 
@@ -137,7 +144,7 @@ export class Registry {
 
   /** All of them or none. */
   updateAll(changing: readonly Endpoint[], change: BackendChange, options: UpdateOptions = {}): void {
-    const checked = this.checkGroup(checkUpdate(change))
+    const checked = this.checkGroup(fieldsOf(checkUpdate(change)))
     if (options.force !== true) guardChange(this.options.groups, this.list, { changing, change: checked })
     for (const endpoint of changing) Object.assign(endpoint, checked)
     this.changed()

@@ -100,8 +100,7 @@ export class Pools {
         // No weight at all is nothing that shares could go by.
         weight *= Math.max(share, leastShare)
       }
-      endpoint.isDegraded = endpoint.health === 'degraded'
-      endpoint.effectiveWeight = endpoint.isDegraded ? weight * degradedShare : weight
+      endpoint.effectiveWeight = endpoint.health === 'degraded' ? weight * degradedShare : weight
     }
     return isWarming
   }

@@ -1,7 +1,7 @@
 import type { DispatchPolicy, EngineLimits } from '@aether/engine'
 import { WireError } from '@aether/wire'
 
-/** Where the broker reports: silent by default; pino fits. */
+/** Where the broker reports: silent by default. Loggers that take the fields first, as pino does, need an adapter. */
 export interface BrokerLogger {
   debug(message: string, fields?: object): void
   info(message: string, fields?: object): void

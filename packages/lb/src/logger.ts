@@ -1,6 +1,6 @@
 import { checkFunction } from './check-options.ts'
 
-/** Where the balancer reports; pino fits. Silent by default. */
+/** Where the balancer reports, silent by default. Loggers that take the fields first, as pino does, need an adapter. */
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void
   info(message: string, fields?: Readonly<Record<string, unknown>>): void

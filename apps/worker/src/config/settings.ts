@@ -73,7 +73,7 @@ const milliseconds = z.int().min(1).max(longestMs)
 const brokerUrl = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.host === '') {
-    context.addIssue({ code: 'custom', message: 'must be a URL like tcp://127.0.0.1:7070' })
+    context.addIssue({ code: 'custom', message: 'must be a URL like tcp://127.0.0.1:7411' })
   } else if (url.username !== '' || url.password !== '') {
     context.addIssue({ code: 'custom', message: 'must hold no credentials: set token or tokenFile instead' })
   }

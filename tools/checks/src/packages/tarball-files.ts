@@ -42,5 +42,7 @@ function isThere(path: string, files: readonly string[]): boolean {
 
 function isExpected(file: string): boolean {
   if (['LICENSE', 'README.md', 'CHANGELOG.md', 'PROTOCOL.md', 'package.json'].includes(file)) return true
-  return /^(dist|src)\/.*\.(js|ts|map)$/.test(file) || /^docs\/.*\.md$/.test(file) || /^examples\//.test(file)
+  return (
+    /^(dist|src)\/.*\.(js|ts|map)$/.test(file) || /^docs\/.*\.md$/.test(file) || file.startsWith('examples/')
+  )
 }

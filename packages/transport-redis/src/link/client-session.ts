@@ -71,7 +71,6 @@ export class ClientSession implements Session {
   /** Its own reconnection is its owner's; one that was never connected is told to. */
   async #whenReady(): Promise<void> {
     const client = this.#client
-    if (client.status === 'wait') await client.connect()
     if (client.status === 'ready') return
     if (client.status === 'end') throw new Error('The injected client was closed.')
     await new Promise<void>((resolve, reject) => {
@@ -88,6 +87,8 @@ export class ClientSession implements Session {
         reject(error)
       }
       client.on('ready', onReady)
+      // What it rejects with is of no more use once this was given up.
+      if (client.status === 'wait') client.connect().catch((error: Error) => this.#giveUp?.(error))
     })
   }
 

@@ -1,4 +1,5 @@
 import {
+  abortable,
   AetherError,
   createStateMachine,
   type Logger,
@@ -159,7 +160,9 @@ export class Link implements RedisLink {
       session = await this.#parts.open(abort.signal)
       abort.signal.addEventListener('abort', giveUp, { once: true })
       if (abort.signal.aborted) giveUp()
-      const limits = await checkServer(session, this.#options.mode, this.isCluster)
+      // An injected client stays as it is when the session is given up, and so do its answers that do not come.
+      const checking = checkServer(session, this.#options.mode, this.isCluster)
+      const limits = await abortable(checking, abort.signal)
       await this.#subscriptions.restore(session.listener)
       abort.signal.throwIfAborted()
       this.#becomeReady(session, limits)

@@ -6,6 +6,7 @@ export class Watchdog {
   readonly #timer: ReturnType<typeof setInterval>
   readonly #session: Session
   #asked = new Map<Redis, Command>()
+  #judging: NodeJS.Immediate | undefined
 
   constructor(keepAliveMs: number, session: Session) {
     this.#session = session
@@ -14,15 +15,17 @@ export class Watchdog {
 
   stop(): void {
     clearInterval(this.#timer)
+    clearImmediate(this.#judging)
   }
 
   readonly #tick = (): void => {
     const before = this.#asked
     this.#asked = new Map()
+    const late: (readonly [Redis, Command])[] = []
     for (const redis of this.#session.watched()) {
       const unanswered = before.get(redis)
       if (unanswered !== undefined && !unanswered.isSettled) {
-        this.#session.onSilent(redis)
+        late.push([redis, unanswered])
         continue
       }
       if (redis.status !== 'ready') continue
@@ -32,5 +35,11 @@ export class Watchdog {
       redis.sendCommand(ping)
       this.#asked.set(redis, ping)
     }
+    // This process may have stood still: what has come meanwhile is read first.
+    if (late.length > 0) this.#judging = setImmediate(() => this.#judge(late))
+  }
+
+  #judge(late: readonly (readonly [Redis, Command])[]): void {
+    for (const [redis, unanswered] of late) if (!unanswered.isSettled) this.#session.onSilent(redis)
   }
 }

@@ -111,6 +111,36 @@ test('an injected client that was never connected is told to, and keeps none of 
   client.disconnect()
 })
 
+test('an injected client that was never connected, before a server that is frozen, is waited for so long', async () => {
+  const frozen = await startRedis()
+  frozen.freeze()
+  const client = new Redis({ port: frozen.port, lazyConnect: true })
+  client.on('error', () => {})
+  const one = createLink(resolveOptions({ client, connectTimeoutMs: 300, attemptTimeoutMs: 200 }))
+  await expect(one.start(silentLogger)).rejects.toMatchObject({ code: 'ERR_AETHER_CONNECT_TIMEOUT' })
+  await one.close()
+  client.disconnect()
+  await frozen.close()
+  // The driver's own go when its attempt fails.
+  await until(() => client.listenerCount('ready') === 0)
+})
+
+test('an injected client that is cut off without a word is asked again and again, and close does not wait for its answer', async () => {
+  const client = new Redis({ port: proxy.port })
+  client.on('error', () => {})
+  const one = createLink(resolveOptions({ client, keepAliveMs: 100, attemptTimeoutMs: 200 }))
+  await one.start(silentLogger)
+  // New connections get through.
+  client.options.port = server.port
+  proxy.stall()
+  await until(() => one.state.status === 'reconnecting' && one.state.attempt > 1)
+  await one.close()
+  expect(one.state.status).toBe('closed')
+  client.disconnect()
+  proxy.cut()
+  proxy.heal()
+})
+
 test('calls and subscriptions wait for a connection: so many and so long', async () => {
   const one = await opened({ connectTimeoutMs: 1_500, maxPending: 3 })
   const states: TransportState['status'][] = []

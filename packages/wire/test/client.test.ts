@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
+  type ConnectionState,
   type Client,
   type ClientOptions,
-  type ConnectionState,
   createClient,
   FrameType,
   FrameWriter,
@@ -29,51 +29,9 @@ import {
   writeSend,
   writeTopic,
   type SendWaiter,
-  type TaskSend,
 } from '../src/index.ts'
-import { ScriptBroker, type ScriptOptions } from './support/script-broker.ts'
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-const open: Client[] = []
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((client) => client.close()))
-})
-
-function made(broker: ScriptBroker, options: Partial<ClientOptions> = {}): Client {
-  const client = createClient({
-    dial: broker.dial,
-    backoff: { initialMs: 1, maxMs: 2 },
-    connectTimeoutMs: 300,
-    attemptTimeoutMs: 100,
-    closeTimeoutMs: 50,
-    ...options,
-  })
-  open.push(client)
-  return client
-}
-
-async function started(
-  script: ScriptOptions = {},
-  options: Partial<ClientOptions> = {},
-): Promise<{ broker: ScriptBroker; client: Client }> {
-  const broker = new ScriptBroker(script)
-  const client = made(broker, options)
-  await client.start()
-  return { broker, client }
-}
-
-async function rejection(promise: Promise<unknown>): Promise<WireError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(WireError)
-  return error as WireError
-}
-
-const generationOf = (client: Client): number =>
-  client.state.status === 'ready' ? client.state.generation : 0
+import { ScriptBroker } from './support/script-broker.ts'
+import { bytes, generationOf, made, quiet, rejection, started, task } from './support/script-client.ts'
 
 describe('connecting', () => {
   it('says who it is and is ready at WELCOME', async () => {
@@ -549,25 +507,7 @@ describe('request/reply', () => {
 })
 
 describe('tasks', () => {
-  const task = (tid: string, parts: Partial<TaskSend['fields']> = {}): TaskSend => ({
-    route: 'u/j/t/x',
-    deadlineAt: Date.now() + 60_000,
-    fields: {
-      tid,
-      workgroup: 'workers',
-      waitForWorkers: false,
-      priority: 0,
-      attempts: 1,
-      ttlMs: 0,
-      delayMs: 0,
-      codec: 3,
-      headers: undefined,
-      body: bytes(tid),
-      ...parts,
-    },
-  })
   const block = new Uint8Array([0, 0, 0])
-  const quiet = { onStatus: () => {}, onComplete: () => {}, onLost: () => {} }
 
   function sent(broker: ScriptBroker, index = 0): SendFrame {
     const frame = new SendFrame()

@@ -7,6 +7,7 @@ import { Message } from '../pubsub/message.ts'
 import { invalid, type ResolvedOptions } from '../options.ts'
 import type { Publisher } from '../pubsub/publisher.ts'
 import { SlotTable } from '../slot-table.ts'
+import { unlessAborted } from '../connection/wait.ts'
 import { checkRequestTopic } from '../pubsub/topic.ts'
 
 export interface RequestOptions {
@@ -83,7 +84,7 @@ export class Requester {
     signal?.throwIfAborted()
     while (!this.#connection.ready) {
       checkRequestTopic(topic)
-      await this.#connection.whenReady()
+      await unlessAborted(this.#connection.whenReady(), signal)
       signal?.throwIfAborted()
     }
     if (signal !== undefined) return this.#sendAbortable(topic, payload, headers, timeoutMs, signal)

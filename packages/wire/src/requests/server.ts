@@ -66,10 +66,10 @@ export class Server {
     }
     const served: Served = { topic, handler, credit, close: () => this.#leave(served) }
     this.#served.set(topic, served)
-    const waiter = new PromiseWaiter()
-    writeServe(this.#connection.writer, topic, credit)
-    this.#connection.sent(waiter)
     try {
+      const waiter = new PromiseWaiter()
+      writeServe(this.#connection.writer, topic, credit)
+      this.#connection.sent(waiter)
       await confirmedOrResumed(this.#connection, waiter)
     } catch (error) {
       this.#served.delete(topic)
@@ -145,10 +145,8 @@ export class Server {
 
   #fail(correlation: number, error: unknown): void {
     if (!this.#connection.ready) return
-    const code = (error as { code?: unknown } | undefined)?.code
-    const known = typeof code === 'string' && /^ERR_AETHER_[A-Z_]+$/.test(code)
-    const message = error instanceof Error ? error.message : String(error)
-    writeReplyError(this.#connection.writer, correlation, known ? code : 'ERR_AETHER_TASK_FAILED', message)
+    const { code, message } = shapeOf(error)
+    writeReplyError(this.#connection.writer, correlation, code, message)
     this.#connection.wrote()
   }
 
@@ -163,5 +161,18 @@ export class Server {
     await waiter.promise.catch((error: WireError) => {
       if (error.code !== 'ERR_AETHER_TRANSPORT_LOST' && error.code !== closedError().code) throw error
     })
+  }
+}
+
+/** Whatever a handler threw: what is no error of ours, or cannot be read at all, must still become an answer. */
+function shapeOf(thrown: unknown): { readonly code: string; readonly message: string } {
+  const failed = 'ERR_AETHER_TASK_FAILED'
+  try {
+    const code = (thrown as { code?: unknown } | undefined)?.code
+    const isKnown = typeof code === 'string' && /^ERR_AETHER_[A-Z_]{1,100}$/.test(code)
+    const message = thrown instanceof Error ? String(thrown.message) : String(thrown)
+    return { code: isKnown ? code : failed, message }
+  } catch {
+    return { code: failed, message: 'What was thrown cannot be read.' }
   }
 }

@@ -65,13 +65,13 @@ export class TaskConsumers {
     const id = this.#nextId++
     const consumer: LocalConsumer = { id, spec, handler, close: () => this.#stop(id) }
     this.#consumers.set(id, consumer)
-    const waiter = new PromiseWaiter()
-    this.#say(consumer)
-    this.#connection.sent(waiter)
     try {
+      const waiter = new PromiseWaiter()
+      this.#say(consumer)
+      this.#connection.sent(waiter)
       await confirmedOrResumed(this.#connection, waiter)
     } catch (error) {
-      this.#consumers.delete(id)
+      this.#forget(id)
       throw error
     }
     return consumer
@@ -165,11 +165,16 @@ export class TaskConsumers {
     this.#connection.sent(undefined)
   }
 
-  async #stop(id: number): Promise<void> {
+  /** False where it is not known. */
+  #forget(id: number): boolean {
     const pool = this.#consumers.get(id)?.spec.pool?.id
-    if (!this.#consumers.delete(id)) return
+    if (!this.#consumers.delete(id)) return false
     if (pool !== undefined && !this.#hasPool(pool)) this.#pools.delete(pool)
-    if (!this.#connection.ready) return
+    return true
+  }
+
+  async #stop(id: number): Promise<void> {
+    if (!this.#forget(id) || !this.#connection.ready) return
     const waiter = new PromiseWaiter()
     writeConsumeStop(this.#connection.writer, id)
     this.#connection.sent(waiter)

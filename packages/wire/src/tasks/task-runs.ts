@@ -58,8 +58,10 @@ class Run<C> implements CommandWaiter {
   readonly context: C
   /** Undefined for a run that was attached to. */
   readonly task: TaskSend | undefined
-  /** Monotonic milliseconds of the first SEND: what is left of ttl and delay counts from it. */
+  /** Monotonic milliseconds of the first SEND: what is left of its times counts from it, whatever becomes of the machine's clock. */
   readonly sentAt: number
+  /** Monotonic milliseconds of its deadline; Infinity where it has none here. */
+  readonly dueAt: number
   accepted = false
   id = 0
   readonly #runs: TaskRuns<C>
@@ -71,6 +73,7 @@ class Run<C> implements CommandWaiter {
     tid: string,
     context: C,
     task: TaskSend | undefined,
+    leftMs: number,
     waiter: SendWaiter,
   ) {
     this.#runs = runs
@@ -80,6 +83,7 @@ class Run<C> implements CommandWaiter {
     this.context = context
     this.task = task
     this.sentAt = performance.now()
+    this.dueAt = this.sentAt + leftMs
   }
 
   confirmed(deduplicated: boolean): void {
@@ -134,10 +138,9 @@ export class TaskRuns<C> {
   /** As `send`, for a task that this client watches already: it brings no further events. */
   async repeat(task: TaskSend): Promise<boolean> {
     while (!this.#connection.ready) await this.#connection.whenReady()
-    const now = Date.now()
-    this.#check(task, now)
+    const leftMs = this.#check(task)
     const writer = this.#connection.writer
-    writeSend(writer, this.#routes.idOf(task.route), 0, remainingMs(task.deadlineAt, now), task.fields)
+    writeSend(writer, this.#routes.idOf(task.route), 0, deadlineMs(leftMs), task.fields)
     return new Promise((confirmed, refused) => this.#connection.sent({ confirmed, refused }))
   }
 
@@ -146,21 +149,24 @@ export class TaskRuns<C> {
     while (!this.#connection.ready) await this.#connection.whenReady()
     this.#checkRoom()
     await new Promise<boolean>((confirmed, refused) => {
-      this.#sayFirst(
-        this.#add(new Run(this, route, tid, context, undefined, { confirmed, refused })),
-        undefined,
-        Date.now(),
-      )
+      const waiter = { confirmed, refused }
+      this.#sayFirst(this.#add(new Run(this, route, tid, context, undefined, Infinity, waiter)), undefined, 0)
     })
   }
 
-  /** `ERR_AETHER_TASK_UNKNOWN`. */
+  /** `ERR_AETHER_TASK_UNKNOWN`. Said again on the next connection where its answer went with one: to cancel twice is to cancel. */
   async cancel(route: string, tid: string, reason: string): Promise<void> {
-    while (!this.#connection.ready) await this.#connection.whenReady()
-    const waiter = new PromiseWaiter()
-    writeCancel(this.#connection.writer, this.#routes.idOf(route), tid, reason)
-    this.#connection.sent(waiter)
-    return waiter.promise
+    for (;;) {
+      while (!this.#connection.ready) await this.#connection.whenReady()
+      const waiter = new PromiseWaiter()
+      writeCancel(this.#connection.writer, this.#routes.idOf(route), tid, reason)
+      this.#connection.sent(waiter)
+      try {
+        return await waiter.promise
+      } catch (error) {
+        if ((error as WireError).code !== 'ERR_AETHER_TRANSPORT_LOST') throw error
+      }
+    }
   }
 
   onStatus(cursor: FrameCursor): void {
@@ -178,12 +184,10 @@ export class TaskRuns<C> {
   }
 
   onReady(): void {
-    const now = Date.now()
+    const now = performance.now()
     for (const [, run] of this.#runs.entries()) {
-      const task = run.task
-      if (task === undefined) this.#say(run, undefined, now)
-      else if (task.deadlineAt > 0 && task.deadlineAt <= now) this.#expire(run)
-      else this.#say(run, resumed(task.fields, performance.now() - run.sentAt, run.accepted), now)
+      if (run.dueAt <= now) this.#expire(run)
+      else this.#sayAgain(run, now)
     }
   }
 
@@ -210,13 +214,11 @@ export class TaskRuns<C> {
 
   #post(task: TaskSend, context: C, waiter: SendWaiter): void {
     try {
-      // One look at the clock for all of it.
-      const now = Date.now()
-      this.#check(task, now)
+      const leftMs = this.#check(task)
       this.#sayFirst(
-        this.#add(new Run(this, task.route, task.fields.tid, context, task, waiter)),
+        this.#add(new Run(this, task.route, task.fields.tid, context, task, leftMs, waiter)),
         task.fields,
-        now,
+        leftMs,
       )
     } catch (error) {
       waiter.refused(error)
@@ -235,33 +237,49 @@ export class TaskRuns<C> {
   }
 
   /** A run that cannot be said is none. */
-  #sayFirst(run: Run<C>, fields: TaskFields | undefined, now: number): void {
+  #sayFirst(run: Run<C>, fields: TaskFields | undefined, leftMs: number): void {
     try {
-      this.#say(run, fields, now)
+      this.#say(run, fields, leftMs)
     } catch (error) {
       this.#runs.remove(run.id)
       throw error
     }
   }
 
-  #say(run: Run<C>, fields: TaskFields | undefined, now: number): void {
+  /** On a new connection; what cannot be said there, since this broker takes less, say, must not end it for the others. */
+  #sayAgain(run: Run<C>, now: number): void {
+    const fields = run.task && resumed(run.task.fields, now - run.sentAt, run.accepted)
+    try {
+      if (fields !== undefined) this.#checkSize(fields)
+      this.#say(run, fields, run.dueAt - now)
+    } catch (error) {
+      this.refused(run, error as WireError)
+    }
+  }
+
+  #say(run: Run<C>, fields: TaskFields | undefined, leftMs: number): void {
     const writer = this.#connection.writer
     const routeId = this.#routes.idOf(run.route)
     if (fields === undefined) writeAttach(writer, routeId, run.id, run.tid)
-    else writeSend(writer, routeId, run.id, remainingMs(run.task!.deadlineAt, now), fields)
+    else writeSend(writer, routeId, run.id, deadlineMs(leftMs), fields)
     this.#connection.sent(run)
   }
 
-  #check(task: TaskSend, now: number): void {
+  /** Whether a task may be sent, and how long it has: milliseconds, or Infinity. */
+  #check(task: TaskSend): number {
     this.#checkRoom()
-    const { tid, workgroup, headers, body } = task.fields
+    this.#checkSize(task.fields)
+    if (task.deadlineAt === 0) return Infinity
+    const leftMs = task.deadlineAt - Date.now()
+    if (leftMs > 0) return leftMs
+    throw new WireError(
+      'ERR_AETHER_DEADLINE_EXCEEDED',
+      `The deadline of task ${task.fields.tid} is over before it was sent.`,
+    )
+  }
+
+  #checkSize({ tid, workgroup, headers, body }: TaskFields): void {
     this.#connection.checkSize(28 + 3 * (tid.length + workgroup.length), headers, body.length)
-    if (task.deadlineAt > 0 && task.deadlineAt <= now) {
-      throw new WireError(
-        'ERR_AETHER_DEADLINE_EXCEEDED',
-        `The deadline of task ${tid} is over before it was sent.`,
-      )
-    }
   }
 
   #checkRoom(): void {
@@ -285,12 +303,10 @@ export class TaskRuns<C> {
   }
 
   #sweep(): void {
-    const now = Date.now()
-    const tooLong =
-      !this.#connection.ready && performance.now() - this.#lostAt > this.#options.connectTimeoutMs
+    const now = performance.now()
+    const tooLong = !this.#connection.ready && now - this.#lostAt > this.#options.connectTimeoutMs
     for (const [id, run] of this.#runs.entries()) {
-      const deadlineAt = run.task?.deadlineAt ?? 0
-      if (deadlineAt > 0 && deadlineAt + GRACE_MS < now) this.#expire(run)
+      if (run.dueAt + GRACE_MS < now) this.#expire(run)
       else if (tooLong && !run.accepted) {
         this.#runs.remove(id)
         run.fail(
@@ -313,8 +329,9 @@ export class TaskRuns<C> {
   }
 }
 
-function remainingMs(deadlineAt: number, now: number): number {
-  return deadlineAt === 0 ? 0 : Math.min(0xffff_ffff, Math.max(1, Math.ceil(deadlineAt - now)))
+/** What is left, as a frame says it. */
+function deadlineMs(leftMs: number): number {
+  return leftMs === Infinity ? 0 : Math.min(0xffff_ffff, Math.max(1, Math.ceil(leftMs)))
 }
 
 /** A task as it is said again: what has passed is taken off its times, and what was accepted once must not be refused for want of workers. */

@@ -56,7 +56,7 @@ export interface Client extends AsyncDisposable {
   readonly state: ConnectionState
   /** Messages that the broker dropped because this client read too slowly. */
   readonly missed: number
-  /** Each change of `state`; ends after `closed` or `failed`. */
+  /** The state in which it is first read, then each change; ends after `closed` or `failed`. */
   states(options?: { readonly signal?: AbortSignal }): AsyncIterable<ConnectionState>
   /** Connects. `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, `ERR_AETHER_PROTOCOL_VERSION`. Idempotent. */
   start(identity?: Identity): Promise<void>
@@ -66,7 +66,7 @@ export interface Client extends AsyncDisposable {
    * `ERR_AETHER_QUEUE_FULL`.
    */
   publish(topic: string, payload: Uint8Array, options?: PublishOptions): boolean
-  /** Resolves when `publish` has room again. */
+  /** Resolves when `publish` has room again; where much is held for a connection, at the next one. `ERR_AETHER_CONNECT_TIMEOUT`. */
   drained(): Promise<void>
   /** Resolves once the broker has handled everything that was published before. */
   flush(): Promise<void>
@@ -125,7 +125,7 @@ class Session implements Client {
   }
 
   states(options: { readonly signal?: AbortSignal } = nothing): AsyncIterable<ConnectionState> {
-    return this.#states.iterate(this.#connection.state, options.signal)
+    return this.#states.iterate(() => this.#connection.state, options.signal)
   }
 
   start(identity: Identity = nothing): Promise<void> {
@@ -138,7 +138,7 @@ class Session implements Client {
   }
 
   drained(): Promise<void> {
-    return this.#connection.drained()
+    return this.#publisher.drained()
   }
 
   flush(): Promise<void> {

@@ -70,7 +70,8 @@ export class Attempts {
       await this.#handler.handshake(stream, abort.signal)
     } finally {
       clearTimeout(timer)
-      this.#abort = undefined
+      // The connection may be lost again by now, and another attempt be waiting.
+      if (this.#abort === abort) this.#abort = undefined
     }
   }
 

@@ -50,18 +50,34 @@ export function lostCommand(error: WireError): WireError {
 /** Why an attempt to connect failed, as an error of ours. */
 export function connectError(error: unknown): WireError {
   if (error instanceof WireError && error.code !== 'ERR_AETHER_TRANSPORT_LOST') return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new WireError('ERR_AETHER_CONNECT_FAILED', `Cannot connect to the broker: ${reason}`, {
+  return new WireError('ERR_AETHER_CONNECT_FAILED', `Cannot connect to the broker: ${reasonOf(error)}`, {
     cause: error,
     retryable: true,
   })
 }
 
+/** A name with several addresses fails with all their errors, and without a word of its own. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ')
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** An attempt took too long. */
 export function connectTimeout(timeoutMs: number): WireError {
-  return new WireError('ERR_AETHER_CONNECT_TIMEOUT', `No connection within ${Math.round(timeoutMs)} ms.`, {
-    retryable: true,
-  })
+  return new WireError(
+    'ERR_AETHER_CONNECT_TIMEOUT',
+    `No connection within ${Math.round(timeoutMs)} ms: is the broker up, and does nothing on the way hold the connection back?`,
+    { retryable: true },
+  )
+}
+
+/** A call waited for a connection in vain; `error` is what the last attempt met. */
+export function noConnection(timeoutMs: number, error: WireError | undefined): WireError {
+  return new WireError(
+    'ERR_AETHER_CONNECT_TIMEOUT',
+    `No connection within ${timeoutMs} ms${error === undefined ? '.' : `: ${error.message}`}`,
+    { retryable: true, ...(error === undefined ? {} : { cause: error }) },
+  )
 }
 
 /** Nothing was heard for too long. */

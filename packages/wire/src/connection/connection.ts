@@ -96,7 +96,9 @@ export class Connection implements FrameHandler {
     this.maxFrameBytes = options.maxFrameBytes
     this.maxPayloadBytes = options.maxFrameBytes - HEAD_BYTES
     this.#identity = options
-    this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs)
+    this.#queue = new ReadyQueue(options.maxPending, options.connectTimeoutMs, () =>
+      this.#state.status === 'reconnecting' ? this.#state.error : undefined,
+    )
     this.#outbound = new Outbound(options.highWaterBytes, options.defer)
     this.writer = this.#outbound.writer
     this.#attempts = new Attempts(options, {
@@ -143,6 +145,8 @@ export class Connection implements FrameHandler {
 
   /** Numbers the command just written and lets it go out. */
   sent(waiter: CommandWaiter | undefined): void {
+    // From a callback that was just told of the end of a connection: it must not count on the next one.
+    if (!this.ready) return waiter?.refused(isOver(this.#state) ? closedError() : lostError())
     this.commands.push(waiter)
     this.wrote()
   }
@@ -277,8 +281,9 @@ export class Connection implements FrameHandler {
         signal.removeEventListener('abort', onAbort)
         this.#welcome = undefined
         this.#closed = undefined
-        this.#becomeReady(welcome)
+        // First: what goes wrong from here on is the loss of a connection, and not an attempt that failed.
         resolve()
+        this.#becomeReady(welcome)
       }
       stream.open({
         onData: (chunk) => this.#onData(stream, chunk),

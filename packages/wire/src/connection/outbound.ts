@@ -53,13 +53,13 @@ export class Outbound {
     if (this.#stream === undefined) return
     const chunks = this.writer.take()
     if (chunks.length > 0 && !this.#stream.write(chunks)) this.blocked = true
+    else if (this.#waiters.length > 0) this.#release()
   }
 
   /** The stream takes more again. */
   onDrain(): void {
     this.blocked = false
     this.flush()
-    if (!this.blocked) this.#release()
   }
 
   /** Resolves when the stream takes more again, or is gone. */

@@ -1,3 +1,4 @@
+import { noConnection } from './connection-errors.ts'
 import { WireError } from '../errors.ts'
 
 interface Waiter {
@@ -11,10 +12,13 @@ export class ReadyQueue {
   readonly #waiters = new Set<Waiter>()
   readonly #limit: number
   readonly #timeoutMs: number
+  readonly #why: () => WireError | undefined
 
-  constructor(limit: number, timeoutMs: number) {
+  /** `why` tells why there is no connection, where that is known. */
+  constructor(limit: number, timeoutMs: number, why: () => WireError | undefined) {
     this.#limit = limit
     this.#timeoutMs = timeoutMs
+    this.#why = why
   }
 
   /** Resolves at the next connection. `ERR_AETHER_QUEUE_FULL`, `ERR_AETHER_CONNECT_TIMEOUT`. */
@@ -29,11 +33,7 @@ export class ReadyQueue {
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter)
-        reject(
-          new WireError('ERR_AETHER_CONNECT_TIMEOUT', `No connection within ${this.#timeoutMs} ms.`, {
-            retryable: true,
-          }),
-        )
+        reject(noConnection(this.#timeoutMs, this.#why()))
       }, this.#timeoutMs)
       const waiter: Waiter = { resolve, reject, timer }
       this.#waiters.add(waiter)

@@ -10,12 +10,12 @@ export class StateStream {
     for (const reader of this.#readers) reader(state)
   }
 
-  /** Begins with `current`; ends after `closed` or `failed`, or when the signal aborts. */
+  /** Begins with what `current` says when it is first read; ends after `closed` or `failed`, or when the signal aborts. */
   async *iterate(
-    current: ConnectionState,
+    current: () => ConnectionState,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<ConnectionState, void> {
-    const queue: ConnectionState[] = [current]
+    const queue: ConnectionState[] = [current()]
     let wake: (() => void) | undefined
     const reader = (state: ConnectionState): void => {
       if (queue.length >= KEPT) queue.shift()

@@ -54,6 +54,13 @@ export class Publisher {
     return !connection.blocked || this.#hasRoom()
   }
 
+  /** Resolves when `publish` has room again; where much is held for a connection, at the next one. `ERR_AETHER_CONNECT_TIMEOUT`. */
+  async drained(): Promise<void> {
+    while (!this.#connection.ready && this.#offline.pendingBytes >= this.#options.highWaterBytes)
+      await this.#connection.whenReady()
+    return this.#connection.drained()
+  }
+
   /** The id of a topic for a REQUEST; 0 where there is none. */
   idOf(topic: string): number {
     if (topic.startsWith('$')) {
@@ -83,8 +90,12 @@ export class Publisher {
 
   /** Sends what was held, after the subscriptions have been made again. */
   onReady(): void {
-    for (const chunk of this.#offline.take()) this.#connection.writer.append(chunk)
+    const held = this.#offline.take()
     this.#offline.reset()
+    if (held.length === 0) return
+    for (const chunk of held) this.#connection.writer.append(chunk)
+    // Perhaps nothing else is said on this connection.
+    this.#connection.wrote()
   }
 
   onLost(): void {

@@ -62,11 +62,11 @@ export class Subscriber {
     if (others === undefined) this.#filters.set(filter, new Set([subscription]))
     else others.add(subscription)
     this.#generation++
-    // Said again for a second subscription too: its confirmation is what the caller waits for.
-    const waiter = new PromiseWaiter()
-    writeSubscribe(this.#connection.writer, filter)
-    this.#connection.sent(waiter)
     try {
+      // Said again for a second subscription too: its confirmation is what the caller waits for.
+      const waiter = new PromiseWaiter()
+      writeSubscribe(this.#connection.writer, filter)
+      this.#connection.sent(waiter)
       await confirmedOrResumed(this.#connection, waiter)
     } catch (error) {
       subscription.end()

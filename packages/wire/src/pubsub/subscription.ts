@@ -135,9 +135,9 @@ export class LocalSubscription implements Subscription, AsyncIterator<Message, u
     this.end(
       new WireError(
         'ERR_AETHER_SUBSCRIPTION_OVERFLOW',
-        `The subscription of ${this.filter} fell more than ${this.#limit} messages behind.`,
+        `The subscription of ${this.filter} fell more than ${this.#limit} messages or ${this.#limitBytes} bytes behind: read faster, or raise limit and limitBytes.`,
         {
-          detail: { filter: this.filter, limit: this.#limit },
+          detail: { filter: this.filter, limit: this.#limit, limitBytes: this.#limitBytes },
         },
       ),
     )

@@ -202,16 +202,20 @@ function spawnChild(port: number, options: ManagedProcessOptions): ChildProcess 
   }
 }
 
-function guardGroup(pid: number): ChildProcess {
-  const guard = spawn('/bin/sh', ['-c', guardScript, String(pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  })
-  // Without a shell there is no guard, and all else works.
-  guard.on('error', () => {})
-  guard.stdin.on('error', () => {})
-  guard.unref()
-  return guard
+/** Without a shell, or where the system can start nothing more, there is none, and all else works. */
+function guardGroup(pid: number): ChildProcess | undefined {
+  try {
+    const guard: ChildProcess = spawn('/bin/sh', ['-c', guardScript, String(pid)], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    })
+    guard.on('error', () => {})
+    guard.stdin?.on('error', () => {})
+    guard.unref()
+    return guard
+  } catch {
+    return undefined
+  }
 }
 
 export function describe({ code, signal, error }: Exit): string {

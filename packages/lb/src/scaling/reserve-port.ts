@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { LbError } from '../errors.ts'
+import { reasonText } from '../reason-text.ts'
 
 /**
  * Below those that systems give to whoever connects or listens at port 0: one of these could be somebody else's in the moment before the process listens that
@@ -17,8 +18,14 @@ export async function reservePort(host: string, taken: Set<number>): Promise<num
     const port = first + ((start + step) % count)
     if (taken.has(port)) continue
     taken.add(port)
-    if (await isFree(host, port)) return port
+    const error = await tryToListen(host, port)
+    if (error === undefined) return port
     taken.delete(port)
+    // Somebody else's, or nobody's to have; all else is no better at the next one.
+    if (error.code === 'EADDRINUSE' || error.code === 'EACCES') continue
+    throw new LbError('ERR_AETHER_BACKENDS_NONE', `no process can listen at ${host}: ${reasonText(error)}`, {
+      cause: error,
+    })
   }
   throw new LbError(
     'ERR_AETHER_BACKENDS_NONE',
@@ -26,10 +33,10 @@ export async function reservePort(host: string, taken: Set<number>): Promise<num
   )
 }
 
-function isFree(host: string, port: number): Promise<boolean> {
+function tryToListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, host, () => server.close(() => resolve(true)))
+    server.once('error', resolve)
+    server.listen(port, host, () => server.close(() => resolve(undefined)))
   })
 }

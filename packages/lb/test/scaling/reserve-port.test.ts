@@ -29,3 +29,13 @@ it('finds the last one that is free, and says so where there is none', async () 
   expect(taken.has(last)).toBe(false)
   server.close()
 })
+
+it('says why nobody can listen at a host, and tries no other port there', async () => {
+  const taken = new Set<number>()
+  await expect(reservePort('192.0.2.1', taken)).rejects.toMatchObject({
+    code: 'ERR_AETHER_BACKENDS_NONE',
+    message: expect.stringMatching(/^no process can listen at 192\.0\.2\.1: .*EADDRNOTAVAIL/) as string,
+    cause: { code: 'EADDRNOTAVAIL' },
+  })
+  expect(taken).toEqual(new Set())
+})

@@ -198,7 +198,10 @@ export class ResolvedName implements NamedBackends {
   private take(address: string): Endpoint {
     const { registry } = this.parts
     const id = `${this.name}/${authorityOf(address, this.fixed.port)}`
-    if (!registry.has(id)) return registry.add({ ...fieldsOf(this.change), ...this.fixed, id, host: address })
+    if (!registry.has(id)) {
+      const options = { ...fieldsOf(this.change), ...this.fixed, id, host: address }
+      return registry.add(options as BackendOptions)
+    }
     // It comes back while it drains, or is there from a time when the name was followed before.
     registry.restore(id)
     return registry.update(id, this.change, { force: true })

@@ -6,7 +6,7 @@ interface QuantumCapable {
   readonly quantumCapable?: boolean
 }
 
-const changes: Readonly<Record<string, Field<BackendChange & QuantumCapable>>> = {
+const changes: Readonly<Record<string, Field<BackendChange>>> = {
   weight: ['weight', number('a number above 0 and at most 1000000000', { min: 0, above: true, max: 1e9 })],
   max_connections: ['maxConnections', count],
   priority: [
@@ -50,9 +50,11 @@ function withQuantum({
 }
 
 /** What may be changed in place. Capabilities are given whole: `quantum_capable` would not say what becomes of the others. */
-export const backendChange: z.ZodType<BackendChange> = section<BackendChange>(
-  changes as Readonly<Record<string, Field<BackendChange>>>,
-)
+export const backendChange: z.ZodType<BackendChange> = section<BackendChange>({
+  ...changes,
+  zone: ['zone', text.nullable()],
+  group: ['group', text.nullable()],
+})
 
 /** What no schema knows of them, such as ids that stand twice, is checked by who reads them. */
 export const backends: z.ZodType<readonly BackendOptions[]> = z.array(backend, 'a list of backends')

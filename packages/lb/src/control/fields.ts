@@ -61,9 +61,13 @@ export function oneOf<const T extends string>(choices: readonly T[]): z.ZodType<
 /** A key of a section: the name of its option, what it may be, and whether it has to be there. */
 export type Field<T> = readonly [name: keyof T & string, schema: z.ZodType, presence?: 'required']
 
-/** An object with these keys and no others, as the options they stand for. A key without a value in YAML is null: as if it were not there. */
+/**
+ * An object with these keys and no others, as the options they stand for. A key without a value in YAML is null: as if it were not there, unless it may be
+ * null.
+ */
 export function section<T>(fields: Readonly<Record<string, Field<T>>>, allowed = 'an object'): z.ZodType<T> {
   const known = Object.keys(fields)
+  const nullable = known.filter((key) => fields[key]?.[1].safeParse(null).success)
   const shape = Object.fromEntries(
     Object.entries(fields).map(([key, [, schema, presence]]) => [
       key,
@@ -74,7 +78,8 @@ export function section<T>(fields: Readonly<Record<string, Field<T>>>, allowed =
     error: (issue) =>
       issue.code === 'unrecognized_keys' ? unknownKey(String(issue.keys[0]), known) : allowed,
   })
-  return z.preprocess(withoutNulls, object).transform((values) => {
+  const given = z.preprocess((value) => withoutNulls(value, nullable), object)
+  return given.transform((values) => {
     const named = Object.entries(values).flatMap(([key, value]) => {
       const name = fields[key]?.[0]
       return name === undefined || value === undefined ? [] : [[name, value] as const]
@@ -95,9 +100,11 @@ export function switched<T>(
   return section(all, allowed).transform(({ enabled = true, ...options }) => enabled && (options as T))
 }
 
-export function withoutNulls(value: unknown): unknown {
+/** `nullable` are the keys of which null says something. */
+export function withoutNulls(value: unknown, nullable: readonly string[] = []): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
+  const told = Object.entries(value).filter(([key, each]) => each !== null || nullable.includes(key))
+  return Object.fromEntries(told)
 }
 
 function milliseconds(given: number): number {

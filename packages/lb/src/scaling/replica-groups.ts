@@ -77,11 +77,8 @@ export function guardChange(
   endpoints: readonly Endpoint[],
   { changing, change }: { readonly changing: readonly Endpoint[]; readonly change: Partial<Place> },
 ): void {
-  if (change.group === undefined && change.zone === undefined) return
-  const placeAfter = ({ group, zone }: Endpoint): Place => ({
-    group: change.group ?? group,
-    zone: change.zone ?? zone,
-  })
+  if (!('group' in change) && !('zone' in change)) return
+  const placeAfter = ({ group, zone }: Endpoint): Place => ({ group, zone, ...change })
   guard(groups, endpoints, { changing, placeAfter, what: 'with this change' })
 }
 

@@ -288,6 +288,28 @@ describe('a name', () => {
     await made.lb.close()
   })
 
+  it('takes those that are there, that come and that come back out of their zone', async () => {
+    const made = resolving(['10.0.0.1', '10.0.0.2'])
+    const { lb, dns } = made
+    const name = await lb.addName({ ...api, zone: 'z', group: 'g' })
+    const lease = lb.pick({ exclude: [lb.backends[1]!] })
+    dns.says(['10.0.0.2'])
+    await name.refresh()
+    name.update({ zone: null })
+    dns.says(['10.0.0.1', '10.0.0.2', '10.0.0.3'])
+    await name.refresh()
+    expect(lb.backends.map(({ host, zone, group }) => [host, zone, group])).toEqual([
+      ['10.0.0.1', undefined, 'g'],
+      ['10.0.0.2', undefined, 'g'],
+      ['10.0.0.3', undefined, 'g'],
+    ])
+    lease.done()
+    await expect(lb.addName({ ...api, port: 81, zone: null as unknown as string })).rejects.toThrow(
+      code('OPTIONS_INVALID'),
+    )
+    await lb.close()
+  })
+
   it('does not bring back what was removed by hand, until its address has left and returned', async () => {
     const made = resolving(['10.0.0.1', '10.0.0.2'])
     const name = await made.lb.addName(api)

@@ -86,6 +86,20 @@ describe('updating', () => {
     lease.done()
   })
 
+  it('takes a backend out of its zone and its group with null, and nothing else', () => {
+    const { lb } = fleet(2, { zone: 'a' }, (i) => ({ zone: i === 0 ? 'a' : 'b', group: 'g' }))
+    expect(lb.choose()!.id).toBe('b0')
+    lb.update('b1', { zone: 'a' })
+    const back = lb.update('b0', { zone: null })
+    expect([back.zone, back.group]).toEqual([undefined, 'g'])
+    expect(new Set(Array.from({ length: 20 }, () => lb.choose()!.id))).toEqual(new Set(['b1']))
+    expect(lb.update('b0', { group: null, weight: 2 })).toMatchObject({ group: undefined, weight: 2 })
+    for (const change of [{ weight: null }, { capabilities: null }, { metadata: null }, { priority: null }])
+      expect(() => lb.update('b0', change as unknown as BackendChange)).toThrow(code('OPTIONS_INVALID'))
+    for (const each of ['zone', 'group'])
+      expect(() => lb.add({ host: 'h', port: 1, [each]: null })).toThrow(code('OPTIONS_INVALID'))
+  })
+
   it('keeps what is known and under way, whichever field changes', () => {
     const { lb, clock } = fleet(1, { breaker: { failureThreshold: 3 }, affinity: { by: 'session' } })
     const slow = lb.pick({ sessionId: 's' })

@@ -119,6 +119,25 @@ describe('execute', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('takes a backend out of its zone and its group', async () => {
+    const { lb } = fleet(1, { resolve: async () => ['10.9.9.9'] }, () => ({ zone: 'a', group: 'g' }))
+    const change = (changes: object): Promise<unknown> =>
+      lb.execute({ operation: 'update_backend', backend_id: 'b0', changes })
+    await change({ zone: null, weight: null })
+    expect(lb.backends[0]).toMatchObject({ zone: undefined, group: 'g', weight: 1 })
+    await change({ group: null })
+    expect(lb.backends[0]!.group).toBeUndefined()
+    await expect(change({ zone: '' })).rejects.toThrow(code('OPTIONS_INVALID'))
+    // Of what is added a key without a value is as if it were not there.
+    await lb.execute({
+      operation: 'add_name',
+      backend_config: { host: 'n', port: 5, zone: null, group: 'h' },
+    })
+    await lb.execute({ operation: 'update_name', name_id: 'n:5', changes: { group: null } })
+    expect(lb.backends[1]!.group).toBeUndefined()
+    await lb.close()
+  })
+
   it('keeps a name whose backends a group needs, to be asked again', async () => {
     const { lb } = fleet(0, { resolve: async () => ['10.9.9.9'], groups: { api: {}, other: {} } })
     await lb.execute({ operation: 'add_name', backend_config: { host: 'n', port: 5, group: 'api' } })

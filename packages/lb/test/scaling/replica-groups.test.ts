@@ -104,6 +104,24 @@ describe('replica groups', () => {
     expect(fleet(0).lb.add({ host: 'h', port: 1, group: 'any' }).group).toBe('any')
   })
 
+  it('and zones are left with null only by those that they can do without, unless forced', () => {
+    const { lb } = fleet(3, { groups: { api: { minHealthy: 2, minZones: 2 } } }, (i) => ({
+      group: 'api',
+      zone: i === 0 ? 'a' : 'b',
+    }))
+    // No zone is a zone as well.
+    expect(lb.update('b0', { zone: null }).zone).toBeUndefined()
+    expect(() => lb.update('b0', { group: null })).toThrow(code('REPLICAS_SHORT'))
+    expect(lb.update('b1', { group: null }).group).toBeUndefined()
+    expect(() => lb.update('b2', { zone: null })).toThrow(code('REPLICAS_SHORT'))
+    expect(lb.backends[2]!.zone).toBe('b')
+    expect(lb.update('b2', { zone: null, group: null }, { force: true })).toMatchObject({
+      zone: undefined,
+      group: undefined,
+    })
+    expect(lb.groups()[0]).toMatchObject({ total: 1, isShort: true })
+  })
+
   it('have zones by any name', () => {
     const names = ['__proto__', 'constructor', 'b']
     const { lb } = fleet(3, { groups: { api: { minZones: 3 } } }, (i) => ({ group: 'api', zone: names[i]! }))

@@ -155,7 +155,7 @@ export class OutlierDetector {
   private eject(endpoint: Endpoint, reason: string): void {
     const { baseEjectionMs, maxEjectionMs, jitterMs, maxEjected } = this.options
     if (endpoint.isEjected || endpoint.isRemoved) return
-    if (this.ejected + 1 > Math.max(1, Math.floor(this.world.endpoints().length * maxEjected))) return
+    if (this.ejected + 1 > Math.max(1, Math.floor(this.world.endpoints().length * maxEjected + 1e-9))) return
     const watch = this.watch(endpoint)
     // Past the limit a count would only take longer to go down again.
     if (baseEjectionMs * watch.ejections < maxEjectionMs) watch.ejections++

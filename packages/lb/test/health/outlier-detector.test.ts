@@ -107,6 +107,13 @@ describe('outlier detection', () => {
     expect(ejected(many)).toEqual(['b0', 'b1', 'b2'])
   })
 
+  it('ejects as large a part as it may, to the last one', () => {
+    // In fractions of two 0.29 times 100 is a little less than 29.
+    const made = watched(100, { maxEjected: 0.29, consecutiveFailures: 1 })
+    for (let index = 0; index < 40; index++) send(made, `b${index}`, 'failed', 1)
+    expect(ejected(made)).toHaveLength(29)
+  })
+
   it('does not eject who is gone', async () => {
     const made = watched(10)
     const events = made.lb.events()

@@ -35,6 +35,15 @@ async function run(folder: string, { kill, json }: CommandLine): Promise<number>
     else interrupt.abort(new Error('interrupted'))
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
+  // Nobody sees the rest: the run ends as at Ctrl-C. Whoever closed a pipe (`| head`) has seen enough and needs no word; a full disk is told.
+  let hasFailed = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!hasFailed && error.code !== 'EPIPE')
+      process.stderr.write(`The output could not be written: ${error.message}\n`)
+    hasFailed = true
+    process.exitCode = 1
+    interrupt.abort(error)
+  })
   const running = runJob({
     folder,
     kill,
@@ -72,7 +81,7 @@ async function folderProblem(folder: string): Promise<string | undefined> {
 main().then(
   (code) => {
     // Not process.exit: a long summary may still be on its way into a pipe.
-    process.exitCode = code
+    process.exitCode ??= code
   },
   (error: unknown) => {
     process.stderr.write(`The run failed: ${error instanceof Error ? error.message : String(error)}\n`)

@@ -11,6 +11,8 @@ import { temporaryFolder } from './temporary-folder.ts'
 interface RunningJob {
   readonly pid: number
   readonly signal: (name: NodeJS.Signals) => void
+  /** Reads no more of what it prints, as `head` does that has seen enough. */
+  readonly stopReading: () => void
   readonly stdout: () => string
   readonly stderr: () => string
   readonly exited: Promise<number | null>
@@ -33,6 +35,7 @@ function startJob(args: readonly string[], before: readonly string[] = []): Runn
   return {
     pid: child.pid ?? 0,
     signal: (name) => void child.kill(name),
+    stopReading: () => void child.stdout.destroy(),
     stdout: () => stdout,
     stderr: () => stderr,
     exited,
@@ -198,6 +201,26 @@ describe('the main job', () => {
       'performed 2 = succeeded 0 + failed 0 + cancelled 2 + expired 0, nothing open',
     )
     await until(() => children.every((pid) => !isAlive(pid)))
+  })
+
+  it('ends, and its workers with it, when nobody reads what it prints any more', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'a'), '')
+    await truncate(join(folder, 'a'), 200_000_000_000)
+    const job = startJob([folder])
+    await until(() => job.stdout().includes('of 1 files'), { timeoutMs: 30_000 })
+    const children = childrenOf(job.pid)
+    job.stopReading()
+    expect(await job.exited).toBe(1)
+    expect(job.stderr()).toBe('')
+    expect(children.filter(isAlive)).toEqual([])
+  })
+
+  it('says that its summary could not be written', async () => {
+    const folder = await temporaryFolder()
+    const job = startJob([folder, '--json'], ['sh', '-c', 'exec "$@" > /dev/full', 'sh'])
+    expect(await job.exited).toBe(1)
+    expect(job.stderr()).toMatch(/^The output could not be written: .*ENOSPC.*\n$/)
   })
 
   it('takes its workers with it when it is killed', async () => {

@@ -2,6 +2,7 @@ import type { Backoff } from './connection/backoff.ts'
 import type { Dial } from './connection/byte-stream.ts'
 import { WireError } from './errors.ts'
 import { DEFAULT_MAX_FRAME_BYTES } from './frames/frame-reader.ts'
+import { textBytes } from './frames/text.ts'
 
 /** What a session is told, whatever it runs over. */
 export interface SessionOptions {
@@ -153,16 +154,11 @@ export function invalid(name: string, wanted: string, value: unknown): WireError
   })
 }
 
-function text(name: string, value: unknown, fallback: string, most = 255): string {
+/** A string that a frame can hold, or its default. Throws `ERR_AETHER_OPTIONS_INVALID`. */
+export function text(name: string, value: unknown, fallback: string, most: number = 255): string {
   if (value === undefined) return fallback
-  if (
-    typeof value !== 'string' ||
-    value.length * 3 > most * 3 ||
-    new TextEncoder().encode(value).length > most
-  ) {
-    throw invalid(name, `a string of at most ${most} bytes`, value)
-  }
-  return value
+  if (typeof value === 'string' && value.length <= most && textBytes(value) <= most) return value
+  throw invalid(name, `a string of at most ${most} bytes`, value)
 }
 
 function callable<F extends (...args: never[]) => unknown>(

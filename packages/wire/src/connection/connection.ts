@@ -10,13 +10,11 @@ import {
   lostError,
   outboundFull,
   payloadTooLarge,
-  silentError,
   versionError,
 } from './connection-errors.ts'
 import { type ConnectionState, isOver } from './connection-state.ts'
 import { WireError } from '../errors.ts'
 import { FrameCursor } from '../frames/frame-cursor.ts'
-import { type FrameHandler, FrameReader } from '../frames/frame-reader.ts'
 import type { FrameWriter } from '../frames/frame-writer.ts'
 import {
   readConfirm,
@@ -29,13 +27,12 @@ import {
   type Welcome,
   writeError,
   writeGoodbye,
-  writeHello,
   writePing,
   writePong,
 } from '../frames/connection.ts'
-import { Heartbeat } from './heartbeat.ts'
 import { headersRoom, type HeadersInput } from '../frames/headers.ts'
-import type { ResolvedOptions } from '../options.ts'
+import { Link, type LinkHandler } from './link.ts'
+import { type ResolvedOptions, text } from '../options.ts'
 import { Outbound } from './outbound.ts'
 import { FrameType, VERSION } from '../protocol.ts'
 import { ReadyQueue } from './ready-queue.ts'
@@ -55,11 +52,8 @@ export interface ConnectionHandler {
   onState(state: ConnectionState): void
 }
 
-/**
- * The one owner of a client's connection: connects, says HELLO, watches the peer, and connects again. Whatever an older connection still says is
- * dropped, since its stream is no longer this one's.
- */
-export class Connection implements FrameHandler {
+/** The one owner of a client's connection: connects, agrees with the broker, and connects again. Each stream is a link of its own. */
+export class Connection implements LinkHandler {
   /** Where frames for the broker are written; say `wrote` afterwards. */
   readonly writer: FrameWriter
   readonly commands: CommandRing = new CommandRing()
@@ -79,9 +73,7 @@ export class Connection implements FrameHandler {
   readonly #barriers = new Barriers()
   #identity: { readonly client: string; readonly host: string }
   #state: ConnectionState = { status: 'idle' }
-  #stream: ByteStream | undefined
-  #reader: FrameReader | undefined
-  #heartbeat: Heartbeat | undefined
+  #link: Link | undefined
   #welcome: ((welcome: Welcome) => void) | undefined
   #starting: Promise<void> | undefined
   #reconnecting: Promise<void> | undefined
@@ -119,12 +111,17 @@ export class Connection implements FrameHandler {
     return this.#state
   }
 
-  /** Connects; resolves at the first WELCOME. `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, or what the broker says. */
+  /** Connects; resolves at the first WELCOME. `ERR_AETHER_OPTIONS_INVALID`, `ERR_AETHER_CONNECT_FAILED`, `ERR_AETHER_CONNECT_TIMEOUT`, or what the broker says. */
   start(identity: { readonly client?: string; readonly host?: string } = {}): Promise<void> {
     if (this.#state.status === 'idle') {
-      this.#identity = {
-        client: identity.client ?? this.#options.client,
-        host: identity.host ?? this.#options.host,
+      const { client, host } = this.#options
+      try {
+        this.#identity = {
+          client: text('client', identity.client, client),
+          host: text('host', identity.host, host),
+        }
+      } catch (error) {
+        return Promise.reject(error)
       }
       this.#enter({ status: 'connecting' })
       this.#starting = this.#connecting(
@@ -243,11 +240,17 @@ export class Connection implements FrameHandler {
   }
 
   /** Ends the connection for a fault of the peer, after telling it; the next one is tried. */
-  fault(error: WireError): void {
-    if (this.#stream === undefined) return
-    writeError(this.writer, error.code, error.message)
-    this.#outbound.flush()
-    this.#stream.close()
+  onFault(error: WireError): void {
+    if (this.#link === undefined) return
+    // Whatever it is that does not begin with WELCOME, its first four bytes are no length.
+    const isForeign = !this.ready && error.code === 'ERR_AETHER_FRAME_TOO_LARGE'
+    const fault = isForeign ? foreignError(error) : error
+    writeError(this.writer, fault.code, fault.message)
+    this.#link.close()
+    this.#drop(fault)
+  }
+
+  onEnd(error: WireError): void {
     this.#drop(error)
   }
 
@@ -270,9 +273,8 @@ export class Connection implements FrameHandler {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => this.#drop(signal.reason as WireError)
       signal.addEventListener('abort', onAbort, { once: true })
-      this.#stream = stream
-      this.#outbound.open(stream)
-      this.#reader = new FrameReader(this, { maxFrameBytes: this.#options.maxFrameBytes })
+      const { token, maxFrameBytes } = this.#options
+      this.#link = new Link(stream, this.#outbound, this, maxFrameBytes)
       this.#closed = () => {
         signal.removeEventListener('abort', onAbort)
         reject(this.#lastError ?? lostError())
@@ -285,41 +287,9 @@ export class Connection implements FrameHandler {
         resolve()
         this.#becomeReady(welcome)
       }
-      stream.open({
-        onData: (chunk) => this.#onData(stream, chunk),
-        onDrain: () => {
-          if (this.#stream === stream) this.#outbound.onDrain()
-        },
-        onClose: (error) => {
-          if (this.#stream === stream) this.#drop(lostError(error))
-        },
-      })
-      const { token, maxFrameBytes } = this.#options
-      const { client, host } = this.#identity
-      writeHello(this.writer, {
-        minVersion: VERSION,
-        maxVersion: VERSION,
-        features: 0,
-        maxFrameBytes,
-        client,
-        host,
-        token,
-      })
-      this.#outbound.flush()
+      const versions = { minVersion: VERSION, maxVersion: VERSION, features: 0 }
+      this.#link.open({ ...versions, maxFrameBytes, ...this.#identity, token })
     })
-  }
-
-  #onData(stream: ByteStream, chunk: Uint8Array): void {
-    if (this.#stream !== stream) return
-    this.#heartbeat?.heard()
-    try {
-      this.#reader!.push(chunk)
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error
-      // Whatever it is that does not begin with WELCOME, its first four bytes are no length.
-      const isForeign = !this.ready && error.code === 'ERR_AETHER_FRAME_TOO_LARGE'
-      this.fault(isForeign ? foreignError(error) : error)
-    }
   }
 
   #onWelcome(welcome: Welcome): void {
@@ -331,15 +301,7 @@ export class Connection implements FrameHandler {
   #becomeReady(welcome: Welcome): void {
     this.maxFrameBytes = welcome.maxFrameBytes
     this.maxPayloadBytes = welcome.maxFrameBytes - HEAD_BYTES
-    if (welcome.heartbeatMs > 0) {
-      this.#heartbeat = new Heartbeat(welcome.heartbeatMs, {
-        onSilent: () => {
-          writePing(this.writer, 0)
-          this.wrote()
-        },
-        onLost: () => this.#drop(silentError()),
-      })
-    }
+    if (welcome.heartbeatMs > 0) this.#link?.watch(welcome.heartbeatMs)
     this.generation++
     this.ready = true
     this.#lastError = undefined
@@ -348,13 +310,15 @@ export class Connection implements FrameHandler {
     this.#queue.settle()
   }
 
-  /** The one place where a stream is given up. */
+  /** The one place where a link is given up. */
   #drop(error: WireError): void {
-    const stream = this.#stream
-    if (stream === undefined) return
+    const link = this.#link
+    if (link === undefined) return
     const wasReady = this.ready
-    this.#forgetStream()
-    stream.destroy()
+    this.#link = undefined
+    this.#welcome = undefined
+    this.ready = false
+    link.drop()
     this.#lastError = error
     const closed = this.#closed
     this.#closed = undefined
@@ -367,17 +331,6 @@ export class Connection implements FrameHandler {
     }
     this.#enter({ status: 'reconnecting', attempt: 0, error })
     this.#reconnecting = this.#connecting(this.#attempts.reconnect()).catch(() => {})
-  }
-
-  #forgetStream(): void {
-    this.#stream = undefined
-    this.#reader?.stop()
-    this.#reader = undefined
-    this.#heartbeat?.stop()
-    this.#heartbeat = undefined
-    this.#welcome = undefined
-    this.ready = false
-    this.#outbound.close()
   }
 
   #settleAll(error: WireError): void {
@@ -395,30 +348,29 @@ export class Connection implements FrameHandler {
 
   async #close(): Promise<void> {
     const status = this.#state.status
-    const stream = this.#stream
+    const link = this.#link
     this.#enter({ status: 'closing' })
     const error = closedError()
     this.#attempts.abort(error)
     this.#queue.settle(error)
-    if (stream !== undefined && this.ready) {
+    if (link !== undefined && this.ready) {
       // What was written before is confirmed before the goodbye, if the broker is quick about it.
       await within(this.#options.closeTimeoutMs, this.#hurry.signal, this.commands.idle())
-      if (this.#stream === stream) await this.#leave(stream)
+      if (this.#link === link) await this.#leave(link)
     }
-    if (this.#stream !== undefined) this.#drop(error)
+    this.#drop(error)
     if (status === 'idle' || status === 'reconnecting' || status === 'connecting') this.#settleAll(error)
     await this.#starting?.catch(() => {})
     await this.#reconnecting
     this.#enter({ status: 'closed' })
   }
 
-  async #leave(stream: ByteStream): Promise<void> {
+  async #leave(link: Link): Promise<void> {
     writeGoodbye(this.writer, 'closed by its application')
-    this.#outbound.flush()
     const ended = new Promise<void>((resolve) => {
       this.#closed = resolve
     })
-    stream.close()
+    link.close()
     await within(this.#options.closeTimeoutMs, this.#hurry.signal, ended)
   }
 }

@@ -7,6 +7,17 @@ import { bytes, generationOf, made, quiet, rejection, started } from '../support
 const taskBlock = new Uint8Array([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x61, 1, 0x67, 3, 0, 0])
 const nothing = { codec: 0, headers: undefined, body: new Uint8Array(0) }
 
+describe('start', () => {
+  it('refuses a name that no HELLO can hold, and leaves no stream open', async () => {
+    const broker = new ScriptBroker()
+    const client = made(broker)
+    const error = await rejection(client.start({ client: 'x'.repeat(300) }))
+    expect(error.code).toBe('ERR_AETHER_OPTIONS_INVALID')
+    expect(broker.dials).toBe(0)
+    await client.start()
+  })
+})
+
 describe('the numbers of commands', () => {
   it('begin again with each connection, whatever is called while one ends', async () => {
     const { broker, client } = await started()

@@ -213,7 +213,7 @@ describe('the main job', () => {
     job.stopReading()
     expect(await job.exited).toBe(1)
     expect(job.stderr()).toBe('')
-    expect(children.filter(isAlive)).toEqual([])
+    await until(() => children.every((pid) => !isAlive(pid)))
   })
 
   it('says that its summary could not be written', async () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Attempt, type Balancer, type BalancerOptions, createBalancer } from '../../src/index.ts'
 
@@ -35,13 +35,13 @@ const call =
   async ({ backend, signal }: Attempt): Promise<Response> =>
     fetch(`http://${backend.host}:${backend.port}/`, { ...init, signal })
 
-/** A port where nobody listens. */
+/** A port where nobody listens, nor can: a connection from there stands until the end of the test. */
 async function deadPort(): Promise<number> {
-  const port = await listen(() => {})
-  const server = servers.pop()!
-  server.close()
-  await once(server, 'close')
-  return port
+  const client = connect(await listen(() => {}), '127.0.0.1')
+  // Its server cuts it off in the end.
+  client.on('error', () => {})
+  await once(client, 'connect')
+  return client.localPort!
 }
 
 describe('over real HTTP', () => {

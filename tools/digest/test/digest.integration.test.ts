@@ -134,6 +134,8 @@ describe('the main job', () => {
     await mkdir(join(folder, 'dark'))
     await writeFile(join(folder, 'dark', 'file'), 'never seen')
     await chmod(join(folder, 'dark'), 0)
+    // Who is not root could not remove it otherwise.
+    onTestFinished(() => chmod(join(folder, 'dark'), 0o700))
     const summary = await summaryOf(startJob([folder, '--json'], withoutPrivilege()))
     expect(summary).toMatchObject({
       files: 2,

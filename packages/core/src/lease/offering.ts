@@ -74,7 +74,7 @@ export class Offering {
   /** There is a new connection: what nobody answered is offered over it at once. */
   again(hold: Hold): void {
     const { clock, resendMs } = this.#context.settings
-    if (hold.status !== 'offered' || clock.monotonic() - hold.sentAt < resendMs / 4) return
+    if (!mayComeAgain(hold) || clock.monotonic() - hold.sentAt < resendMs / 4) return
     this.leave(hold)
     this.enter(hold)
   }
@@ -84,13 +84,13 @@ export class Offering {
    * be on its way is not, or two would begin it.
    */
   served(hold: Hold): void {
-    if (hold.status !== 'offered' || !hold.foundNobody) return
+    if (!mayComeAgain(hold) || !hold.foundNobody) return
     const { settings, timers } = this.#context
     const { offers } = hold
     hold.foundNobody = false
     hold.timer?.cancel()
     hold.timer = timers.set(settings.resendMs * (0.25 + 0.75 * settings.random()), () => {
-      if (hold.status !== 'offered' || hold.offers !== offers) return
+      if (!mayComeAgain(hold) || hold.offers !== offers) return
       this.leave(hold)
       this.enter(hold)
     })
@@ -162,6 +162,11 @@ export class Offering {
     this.leave(hold)
     this.enter(hold)
   }
+}
+
+/** Whether it is out, and not only until the word of a worker on its cancelled task. */
+function mayComeAgain({ status, open }: Hold): boolean {
+  return status === 'offered' && open.cancelReason === undefined
 }
 
 /** Whether the first offer of a task that does not wait for workers went nowhere. */

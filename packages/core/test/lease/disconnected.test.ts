@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { AetherError } from '../../src/errors.ts'
-import { completeOf, outcomeOf, party, taskOf } from '../support/lease-party.ts'
+import { completeOf, outcomeOf, party, route, taskOf } from '../support/lease-party.ts'
 
 describe('a caller without a connection', () => {
   test('judges no lease: first it hears what its workers say when it is back', async () => {
@@ -72,6 +72,25 @@ describe('a caller without a connection', () => {
     caller.relay.reconnect()
     await clock.advance(10)
     expect(worker.deliveries).toHaveLength(1)
+    await close()
+  })
+
+  test('does not offer again what was cancelled meanwhile', async () => {
+    const { clock, hub, member, close } = party({ resendMs: 1_000, queryMs: 20_000 })
+    const caller = await member('caller')
+    const worker = await member('worker')
+    hub.fate = () => []
+    await worker.consume()
+    await caller.transport.send(taskOf('1'))
+    await clock.advance(500)
+    caller.relay.disconnect()
+    await caller.transport.cancel(route, '1', 'user')
+    await clock.advance(500)
+    hub.fate = () => [1]
+    caller.relay.reconnect()
+    await clock.advance(10_000)
+    expect(worker.deliveries).toEqual([])
+    expect(caller.completions('1')).toMatchObject([{ status: 'cancelled' }])
     await close()
   })
 

@@ -41,6 +41,7 @@ export function channelStates(
     signal,
     onEnd: () => stop.abort(),
   })
+  if (stream.isEnded) return stream
   let open = channels.length
   const follow = async (channel: Channel): Promise<void> => {
     try {

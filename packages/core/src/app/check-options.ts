@@ -40,7 +40,7 @@ export function checkInteger(
   return value as number
 }
 
-/** Milliseconds: a finite number from `min` to 2^31 - 1 seconds. */
+/** Milliseconds: a number from `min` to 10^12. */
 export function checkMs(where: string, option: string, value: unknown, min: number): number {
   if (typeof value !== 'number' || !(value >= min && value <= maxMs)) {
     throw optionsInvalid(where, option, `milliseconds from ${min} to ${maxMs}`, value)

@@ -9,6 +9,7 @@ import { checkListenOptions, isEventAction, listenToEvents, listenToTask } from 
 import type { HeardEvent, ListenFunction, TaskEvent, TaskListenOptions } from '../listen/listen.ts'
 import { PresenceDirectory } from '../presence/directory.ts'
 import type { Presence, PresenceOptions } from '../presence/presence.ts'
+import { abortable } from '../state/abortable.ts'
 import { checkName } from '../topic/names.ts'
 import type { Listener, Transport, TransportState, WaitOptions } from '../transport.ts'
 import { TaskWorker } from '../worker/task-worker.ts'
@@ -247,24 +248,13 @@ class Application implements Aether {
     }
     // Handlers may still perform what they need to finish; only then do the transports go.
     await settle([...this.#workers].map((worker) => worker.close(options)))
-    await settle([...this.#directories].map((directory) => directory.close()))
-    await this.#drainRuns(signal)
+    await unlessHurried(signal, settle([...this.#directories].map((directory) => directory.close())))
+    await unlessHurried(signal, this.#client.idle())
     this.#phase = 'closed'
     this.#client.stop((tid) => closedError(this.name, `task ${tid} may still run`))
     await settle([...this.#channels.values()].map((channel) => channel.close(options)))
     if (failures.length > 0)
       throw new AggregateError(failures, `closing ${this.name} failed in ${failures.length} places`)
-  }
-
-  async #drainRuns(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
-    let onAbort: (() => void) | undefined = undefined
-    const aborted = new Promise<void>((resolve) => {
-      onAbort = resolve
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
-    await Promise.race([this.#client.idle(), aborted])
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
   }
 
   #channel(name: string | undefined): Channel {
@@ -301,6 +291,11 @@ const presenceKeys: ReadonlySet<string> = new Set([
   'channel',
   'maxWorkers',
 ] satisfies (keyof PresenceOptions)[])
+
+/** Waits for what never rejects, unless there is no time for it. */
+async function unlessHurried(signal: AbortSignal, done: Promise<void>): Promise<void> {
+  await abortable(done, signal).catch(() => {})
+}
 
 function closedError(name: string, what: string): AetherError {
   return new AetherError('ERR_AETHER_CLIENT_CLOSED', `${name} is closed: ${what}`, { detail: { name } })

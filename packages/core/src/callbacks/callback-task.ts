@@ -4,7 +4,7 @@ import type { TaskContext } from '../worker/worker.ts'
 
 /** What `onPerform` receives: a task context that also completes by a call. */
 export interface CallbackContext extends TaskContext {
-  /** Ends the task: `complete(true, data)` or `complete(false, reason)`. Resolves when it is settled. Only the first call counts. */
+  /** Ends the task: `complete(true, data)` or `complete(false, reason)`. Resolves at once: it is settled right after. Only the first call counts. */
   complete(succeed: boolean, data?: unknown): Promise<void>
 }
 

@@ -3,6 +3,7 @@ import { checkWait } from '../app/check-options.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { textOf } from '../error-shape.ts'
+import { AetherError } from '../errors.ts'
 import { asItIs, BoundedStream } from '../stream/bounded-stream.ts'
 import type { AetherEvent, Listener, Logger, PresenceEvent, WaitOptions } from '../transport.ts'
 import { readPresenceBody, type PresenceBody } from './presence-body.ts'
@@ -56,11 +57,15 @@ export class PresenceDirectory implements Presence {
         await channel.start()
         for (const action of presenceActions) {
           const heard = (event: AetherEvent): void => this.#hear(channel.name, event)
-          this.#listeners.push(await channel.transport.listen({ action }, heard))
+          const listener = await channel.transport.listen({ action }, heard)
+          this.#listeners.push(listener)
+          if (this.#closing !== undefined) throw closedMeanwhile()
         }
       }
     } catch (error) {
       await this.close()
+      // Those that came after it was closed.
+      await this.#leave()
       throw error
     }
     this.#timer = this.#host.clock.setTimer(this.#sweep, sweepMs)
@@ -78,8 +83,8 @@ export class PresenceDirectory implements Presence {
       signal: options.signal,
       onEnd: () => this.#streams.delete(stream),
     })
-    if (this.#closing === undefined) this.#streams.add(stream)
-    else stream.end()
+    if (this.#closing !== undefined) stream.end()
+    else if (!stream.isEnded) this.#streams.add(stream)
     return stream
   }
 
@@ -96,6 +101,12 @@ export class PresenceDirectory implements Presence {
     this.#timer?.cancel()
     this.#timer = undefined
     for (const stream of this.#streams) stream.end()
+    await this.#leave()
+    this.#entries.clear()
+    this.#onClosed(this)
+  }
+
+  async #leave(): Promise<void> {
     const listeners = this.#listeners
     this.#listeners = []
     for (const outcome of await Promise.allSettled(listeners.map((listener) => listener.close()))) {
@@ -103,8 +114,6 @@ export class PresenceDirectory implements Presence {
         this.#host.logger.warn('closing a presence listener failed', { error: textOf(outcome.reason) })
       }
     }
-    this.#entries.clear()
-    this.#onClosed(this)
   }
 
   #hear(channel: string, event: AetherEvent): void {
@@ -180,6 +189,10 @@ export class PresenceDirectory implements Presence {
     const change = { kind, worker: presenceOf(entry) }
     for (const stream of this.#streams) stream.push(change)
   }
+}
+
+function closedMeanwhile(): AetherError {
+  return new AetherError('ERR_AETHER_CLIENT_CLOSED', 'presence was closed while it was opened')
 }
 
 function isPresence(event: AetherEvent): event is PresenceEvent {

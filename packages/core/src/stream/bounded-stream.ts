@@ -25,6 +25,10 @@ export class BoundedStream<E, T> implements AsyncIterable<T> {
     else signal?.addEventListener('abort', this.end, { once: true })
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
   push(value: E): void {
     if (this.#isEnded) return
     if (this.#waiting.length > 0) {

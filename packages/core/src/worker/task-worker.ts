@@ -290,14 +290,14 @@ export class TaskWorker implements Worker {
     try {
       if (wasStarted) {
         // A start under way is not waited for: it may wait for a connection. It sees that it came too late, and closes what it opened.
-        await this.#closeConsumers()
-        if (!this.#isHurried) await this.#idle(graceMs, true)
+        const closed = this.#closeConsumers()
+        if (!this.#isHurried) await this.#within(graceMs, Promise.all([closed, this.#idle()]), true)
         const reason = shutdown(this.name, 'is shutting down')
         for (const work of this.#works.entries()) work.shutDown(reason)
-        await this.#idle(windUpMs, false)
+        await this.#within(windUpMs, Promise.all([closed, this.#idle()]))
         // What is left does not listen: its task goes to another worker, its result will not be wanted.
-        await Promise.all(this.#works.entries().map((work) => work.giveBack()))
-        await this.#beacon.stop()
+        const given = this.#works.entries().map((work) => work.giveBack())
+        await this.#within(windUpMs, Promise.all([...given, this.#beacon.stop()]))
       }
     } finally {
       this.#wheel.stop()
@@ -307,20 +307,27 @@ export class TaskWorker implements Worker {
     }
   }
 
-  /** Resolves when nothing is in hand, or after `limitMs`, or where that is wanted when hurried. */
-  #idle(limitMs: number, canHurry: boolean): Promise<void> {
-    if (this.#works.size === 0 || limitMs === 0) return Promise.resolve()
+  /** Resolves when nothing is in hand. */
+  #idle(): Promise<void> {
+    if (this.#works.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+    })
+  }
+
+  /** Resolves with what never rejects, or after `limitMs` (a connection may say nothing any more), or where that is wanted when hurried. */
+  #within(limitMs: number, done: Promise<unknown>, canHurry: boolean = false): Promise<void> {
+    if (limitMs === 0) return Promise.resolve()
     return new Promise((resolve) => {
       let timer: Timer | undefined = undefined
-      const done = (): void => {
+      const end = (): void => {
         timer?.cancel()
-        this.#onIdle = undefined
         this.#hurry = undefined
         resolve()
       }
-      timer = this.#host.clock.setTimer(done, limitMs)
-      this.#onIdle = done
-      if (canHurry) this.#hurry = done
+      timer = this.#host.clock.setTimer(end, limitMs)
+      if (canHurry) this.#hurry = end
+      void done.then(end)
     })
   }
 

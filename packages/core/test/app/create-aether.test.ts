@@ -132,6 +132,20 @@ describe('state', () => {
   })
 })
 
+describe('states with a signal that is aborted already', () => {
+  it('ends at once and follows nothing', async () => {
+    const { aether, transport } = setUp()
+    const states = transport.states.bind(transport)
+    let followed = 0
+    transport.states = (...args) => {
+      followed += 1
+      return states(...args)
+    }
+    for await (const _ of aether.states({ signal: AbortSignal.abort() }));
+    expect(followed).toBe(0)
+  })
+})
+
 describe('start', () => {
   it('fails as the transport does, and can be given up', async () => {
     const { aether, transport: one } = setUp()

@@ -146,6 +146,32 @@ describe('presence', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('leaves nothing behind where its application closes while it is opened', async () => {
+    const { aether, hub, clock, transport } = setUp()
+    const held = gate()
+    const listen = transport.listen.bind(transport)
+    let calls = 0
+    transport.listen = async (...args) => {
+      calls += 1
+      if (calls === 2) await held.promise
+      return listen(...args)
+    }
+    // Keeps the transport open while the application closes.
+    const run = aether.perform(echo, 1, { waitForWorkers: true })
+    await run.accepted
+    const opening = aether.presence()
+    await settleDown()
+    const closing = aether.close()
+    await settleDown()
+    held.open()
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_AETHER_CLIENT_CLOSED' })
+    await run.cancel()
+    await closing
+    expect(hub.listeners.size).toBe(0)
+    await clock.advance(60_000)
+    expect(clock.pending).toBe(0)
+  })
+
   it.each([[{ maxWorkers: 0 }], [{ workers: 5 }]])('refuses wrong options %o', async (options) => {
     const { aether } = setUp()
     await expect(aether.presence(options as never)).rejects.toMatchObject({

@@ -337,6 +337,62 @@ describe('drain', () => {
     await run.cancel()
   })
 
+  describe('on a connection that says nothing any more', () => {
+    const never = new Promise<never>(() => {})
+
+    async function stuck() {
+      const setting = setUp()
+      const { aether, hub, transport } = setting
+      const consume = transport.consume.bind(transport)
+      transport.consume = async (...args) => {
+        const consumer = await consume(...args)
+        return { close: () => consumer.close().then(() => never) }
+      }
+      hub.before.release = () => never
+      const worker = await work(aether, echo, (_input, ctx) => untilAborted(ctx.signal))
+      const run = aether.perform(echo)
+      await run.accepted
+      await settleDown()
+      return { ...setting, worker }
+    }
+
+    it('it waits for its grace, and a moment for what is given back', async () => {
+      const { clock, worker } = await stuck()
+      const drained = worker.drain({ graceMs: 2_000 })
+      await clock.advance(5_000)
+      await drained
+      expect(worker.state.status).toBe('closed')
+    })
+
+    it('it does not wait for its grace once its signal is aborted', async () => {
+      const { clock, worker } = await stuck()
+      const controller = new AbortController()
+      const closed = worker.close({ signal: controller.signal })
+      await clock.advance(1_000)
+      expect(worker.state.status).toBe('draining')
+      controller.abort()
+      await clock.advance(3_000)
+      await closed
+    })
+
+    it('nor does the application that closes wait for a listener longer than its signal lets it', async () => {
+      const { aether, transport } = setUp()
+      const listen = transport.listen.bind(transport)
+      transport.listen = async (...args) => {
+        const listener = await listen(...args)
+        return { close: () => listener.close().then(() => never) }
+      }
+      await aether.presence()
+      const controller = new AbortController()
+      const closed = aether.close({ signal: controller.signal })
+      await settleDown()
+      expect(transport.state.status).not.toBe('closed')
+      controller.abort()
+      await closed
+      expect(transport.state.status).toBe('closed')
+    })
+  })
+
   it('gives back what arrives while it drains', async () => {
     const { aether, hub } = setUp()
     const opened = gate()

@@ -175,12 +175,12 @@ export class Router implements LeaseOwner {
   unservable(request: LbRequest, tried: readonly Backend[]): LbError | undefined {
     if (this.isServable(request, tried)) return undefined
     this.counters.unavailable++
-    return unavailable(this.parts.endpoints(), request, tried)
+    return unavailable(this.parts.endpoints(), this.parts.selector.whole(request), tried)
   }
 
   isServable(request: LbRequest, tried: readonly Backend[]): boolean {
     this.parts.selector.refresh()
-    return isServable(this.parts.endpoints(), request, tried)
+    return isServable(this.parts.endpoints(), this.parts.selector.whole(request), tried)
   }
 
   queueFull(request: LbRequest): LbError {

@@ -7,11 +7,12 @@ import type { Scratch } from '../strategies/scratch.ts'
 import type { Exclusion, PickTrace } from './pick-trace.ts'
 
 const none: readonly Backend[] = []
+const usualWorkload = 'classical_compute'
 
 /** The one `Picking` of a balancer, filled anew for each pick. */
 export class PickingState implements Scratch {
   hash = 0
-  workload = 'classical_compute'
+  workload: string = usualWorkload
   poolActive = 0
   /** -1 until someone asks. */
   time = -1
@@ -21,6 +22,11 @@ export class PickingState implements Scratch {
   private tried: readonly Backend[] = none
   private exclude: readonly Backend[] = none
   private required: readonly string[] | undefined = undefined
+  /** By its workload. */
+  private needed: string | undefined = undefined
+  /** The request may go to any backend. */
+  private isPlain = true
+  private needs: ReadonlyMap<string, string> | undefined = undefined
   private readonly clock: { monotonic(): number }
   private readonly dice: Dice
   private readonly hashKey: number
@@ -42,9 +48,23 @@ export class PickingState implements Scratch {
     this.tried = tried
     this.exclude = request.exclude ?? none
     this.required = request.requires
-    this.workload = request.workload ?? 'classical_compute'
+    this.workload = request.workload ?? usualWorkload
+    this.needed = this.needs?.get(this.workload)
+    this.isPlain = this.required === undefined && this.exclude === none && this.needed === undefined
     this.perWeight = 0
     this.time = now
+  }
+
+  /** The capability that each workload needs from now on. */
+  setNeeds(needs: ReadonlyMap<string, string> | undefined): void {
+    this.needs = needs
+  }
+
+  /** The request with all that it requires: what its workload needs, too. */
+  whole(request: LbRequest): LbRequest {
+    const { requires = [], workload = usualWorkload } = request
+    const needed = this.needs?.get(workload)
+    return needed === undefined ? request : { ...request, requires: [...new Set([...requires, needed])] }
   }
 
   /** Hashes only for strategies that ask: those that do not pay nothing. */
@@ -85,7 +105,7 @@ export class PickingState implements Scratch {
     if (this.tried.length > 0 && this.tried.includes(endpoint)) return this.refuse(endpoint, 'tried')
     if (this.perWeight > 0 && endpoint.active + 1 > Math.ceil(this.perWeight * endpoint.weight - 1e-9))
       return this.refuse(endpoint, 'bounded')
-    return (this.required === undefined && this.exclude === none) || this.suits(endpoint)
+    return this.isPlain || this.suits(endpoint)
   }
 
   private refuse(endpoint: Endpoint, reason: Exclusion): false {
@@ -104,6 +124,8 @@ export class PickingState implements Scratch {
 
   private suits(endpoint: Endpoint): boolean {
     if (this.exclude.includes(endpoint)) return this.refuse(endpoint, 'excluded')
+    if (this.needed !== undefined && !endpoint.capabilities.includes(this.needed))
+      return this.refuse(endpoint, 'incapable')
     if (this.required === undefined) return true
     for (let index = 0; index < this.required.length; index++)
       if (!endpoint.capabilities.includes(this.required[index] as string))

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../backends/endpoint.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { type SlowStartOptions, warmth } from '../health/slow-start.ts'
-import type { Strategy } from '../strategies/strategy.ts'
+import type { OwnStrategy, Strategy } from '../strategies/strategy.ts'
 import { Pool } from './pool.ts'
 import { type LevelHealth, type LevelLoad, levelLoads, localPercent } from './priority-load.ts'
 
@@ -34,6 +34,8 @@ export class Pools {
   isStale = true
   /** Grows with each `refresh`. */
   generation = 0
+  /** The capability that each workload needs, by the algorithm. */
+  needs: ReadonlyMap<string, string> | undefined = undefined
   private readonly kept = new Map<string, Pool>()
   private makeStrategy: () => Strategy
   private ranksPriorities = false
@@ -51,7 +53,9 @@ export class Pools {
 
   /** Counts, latencies and breakers stay with the backends, so the new algorithm starts with all that is known. */
   setStrategy(makeStrategy: () => Strategy): void {
-    this.ranksPriorities = makeStrategy().ranksPriorities ?? false
+    const { ranksPriorities = false, needs }: OwnStrategy = makeStrategy()
+    this.ranksPriorities = ranksPriorities
+    this.needs = needs
     this.makeStrategy = makeStrategy
     this.kept.clear()
     this.isStale = true

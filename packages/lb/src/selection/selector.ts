@@ -40,6 +40,7 @@ export class Selector {
     this.pools = new Pools(makeStrategy, options, world)
     this.trace = options.explainLimit === 0 ? undefined : new PickTrace(options.explainLimit)
     this.picking = new PickingState(world, { hashKey: options.hashKey, trace: this.trace })
+    this.picking.setNeeds(this.pools.needs)
   }
 
   get isPanic(): boolean {
@@ -49,6 +50,7 @@ export class Selector {
   /** Counts, latencies and breakers stay with the backends, so the new algorithm starts with all that is known. */
   setStrategy(makeStrategy: () => Strategy): void {
     this.pools.setStrategy(makeStrategy)
+    this.picking.setNeeds(this.pools.needs)
   }
 
   setEndpoints(endpoints: readonly Endpoint[]): void {
@@ -63,6 +65,11 @@ export class Selector {
   /** Brings `isEligible` of every backend up to date. */
   refresh(): void {
     if (this.pools.isStale) this.pools.refresh()
+  }
+
+  /** The request with all that it requires: by the algorithm its workload may need something, too. */
+  whole(request: LbRequest): LbRequest {
+    return this.picking.whole(request)
   }
 
   /** `undefined` when nobody takes it. `tried` are backends that already had it; `now` where the caller knows the time. */

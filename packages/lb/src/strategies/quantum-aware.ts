@@ -3,7 +3,7 @@ import type { Endpoint } from '../backends/endpoint.ts'
 import { Sampler } from './sampler.ts'
 import { scan } from './scan.ts'
 import type { Scratch } from './scratch.ts'
-import type { Strategy, StrategyView } from './strategy.ts'
+import type { OwnStrategy, StrategyView } from './strategy.ts'
 
 /** What counts for `quantum-aware`, and which workload needs what. */
 export interface QuantumAwareOptions {
@@ -30,10 +30,10 @@ interface Room {
  * work leaves them free. Of two that may, drawn by weight, the better sum of capability, priority, free slots and latency wins, each from 0 to 1, so that
  * no term swamps the others and not everyone runs to the same one. O(1).
  */
-export class QuantumAware implements Strategy {
+export class QuantumAware implements OwnStrategy {
   readonly name = 'quantum-aware'
   readonly ranksPriorities = true
-  private readonly workloads: ReadonlyMap<string, string>
+  readonly needs: ReadonlyMap<string, string>
   private readonly capability: number
   private readonly priority: number
   private readonly load: number
@@ -52,15 +52,15 @@ export class QuantumAware implements Strategy {
     this.priority = priorityWeight / sum
     this.load = loadWeight / sum
     this.latency = latencyWeight / sum
-    this.workloads = new Map(Object.entries(options.workloads ?? { quantum_simulation: 'quantum' }))
-    this.needed = new Set(this.workloads.values())
+    this.needs = new Map(Object.entries(options.workloads ?? { quantum_simulation: 'quantum' }))
+    this.needed = new Set(this.needs.values())
     this.everywhere = this.roomOf([])
   }
 
   update(view: StrategyView): void {
     this.everywhere = this.roomOf(view.eligible)
     this.rooms = new Map(
-      [...this.workloads].map(([workload, capability]) => [
+      [...this.needs].map(([workload, capability]) => [
         workload,
         this.roomOf(view.eligible.filter((backend) => backend.capabilities.includes(capability))),
       ]),
@@ -106,7 +106,7 @@ export class QuantumAware implements Strategy {
     const mine = this.latencies[place] as number
     const worst = Math.max(this.latencies[0] as number, this.latencies[1] as number)
     // Hybrid work gains from what is rare; other work should leave it to those that need it, and those are only where it is.
-    const isFit = this.workloads.has(workload) || (room.rare[index] === 1) === (workload === 'hybrid')
+    const isFit = this.needs.has(workload) || (room.rare[index] === 1) === (workload === 'hybrid')
     this.scores[place] =
       this.capability * (isFit ? 1 : 0.5) +
       this.priority * (room.ranks[index] as number) +

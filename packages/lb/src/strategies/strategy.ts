@@ -63,3 +63,9 @@ export interface Strategy {
   /** `undefined` only when `accepts` refuses every one. */
   pick(picking: Picking): Backend | undefined
 }
+
+/** What one of ours may say besides. */
+export interface OwnStrategy extends Strategy {
+  /** The capability that each workload needs: a backend without it does not accept such a request, wherever the request is led. */
+  readonly needs?: ReadonlyMap<string, string>
+}

@@ -91,6 +91,44 @@ describe('quantum-aware', () => {
     expect(lb.choose({ workload: 'classical_compute' })).toBeDefined()
   })
 
+  it('says so at once where nobody can run it, and waits where they are only busy', async () => {
+    const { lb } = fleet(3, { algorithm: 'quantum-aware' }, (i) => ({
+      capabilities: i === 2 ? ['quantum'] : [],
+      maxConnections: 1,
+    }))
+    const request = { workload: 'quantum_simulation' }
+    const held = lb.pick(request)
+    const waiting = lb.route(request, ({ backend }) => backend.id)
+    held.done()
+    expect((await waiting).value).toBe('b2')
+    lb.remove('b2')
+    const nobody = expect.objectContaining({
+      code: 'ERR_AETHER_BACKENDS_NONE',
+      message: 'the request finds no backend: none of 2 suits it (it requires quantum)',
+    }) as Error
+    expect(() => lb.pick(request)).toThrow(nobody)
+    await expect(lb.route(request, () => 1)).rejects.toThrow(nobody)
+    lb.configureAlgorithm('p2c')
+    lb.pick(request).done()
+  })
+
+  it('takes no session along to where its work cannot run', () => {
+    for (const by of ['session', 'hash'] as const) {
+      const { lb } = fleet(10, { algorithm: 'quantum-aware', affinity: { by } }, quantum)
+      for (let n = 0; n < 50; n++) {
+        const session = { sessionId: `s${n}`, key: `s${n}` }
+        const take = (workload: string): string => {
+          const lease = lb.pick({ ...session, workload })
+          lease.done()
+          return lease.backend.id
+        }
+        const home = take('classical_compute')
+        expect(['b0', 'b1', 'b2']).toContain(take('quantum_simulation'))
+        expect(take('classical_compute')).toBe(home)
+      }
+    }
+  })
+
   it('keeps other work off rare hardware while there is other, and draws hybrid work there', () => {
     const { lb } = fleet(10, { algorithm: 'quantum-aware' }, quantum)
     const share = (workload: string): number => {

@@ -48,6 +48,8 @@ export class ChaosModel {
   private readonly homes = new Map<string, Map<Backend, number>>()
   /** Those that were there at the last `check`. */
   private settled: ReadonlySet<Backend> = new Set()
+  /** The algorithm at the last `check`. */
+  private before = ''
   private readonly lb: Balancer
   private readonly clock: Clock
   private readonly options: ModelOptions
@@ -140,6 +142,8 @@ export class ChaosModel {
         // One that joined this very moment came after the balancer had said so: promises tell it a little later.
         this.settled.has(backend) &&
         !backend.isDraining &&
+        // The same goes for an algorithm that came this very moment.
+        !cannotDo(backend, routed.request, this.before) &&
         this.objection(backend, routed.request, routed.tried) === undefined,
     )
     if (fit !== undefined) this.fail(`${code} though ${fit.id} would take it`)
@@ -149,6 +153,7 @@ export class ChaosModel {
   check(queueLimit: number): void {
     const now = this.now()
     this.settled = new Set(this.lb.backends)
+    this.before = this.algorithm
     for (const { dueAt, request } of this.open)
       if (now > dueAt + tickMs)
         this.fail(
@@ -175,8 +180,8 @@ export class ChaosModel {
     if (!this.lb.backends.includes(backend)) return 'which is gone'
     if (tried.has(backend)) return 'which had it already'
     if (backend.breakerState === 'open') return 'whose breaker is open'
-    if (request.requires?.some((each) => !backend.capabilities.includes(each)) === true)
-      return 'which cannot do it'
+    const algorithm = request.workload === undefined ? '' : this.algorithm
+    if (cannotDo(backend, request, algorithm)) return 'which cannot do it'
     const homes = request.sessionId === undefined ? undefined : this.homes.get(request.sessionId)
     const isHome = (homes?.get(backend) ?? 0) > this.now()
     if (backend.isDraining && !(isHome && this.isUp(backend))) return 'which drains'
@@ -186,13 +191,17 @@ export class ChaosModel {
     return undefined
   }
 
+  private get algorithm(): string {
+    return this.lb.getLoadDistribution().algorithm
+  }
+
   private isUp(backend: Backend): boolean {
     return !this.known(backend).isUnhealthy && !backend.isEjected && backend.breakerState !== 'open'
   }
 
   /** Whether the level of this backend is in panic: all levels together carry less than everything, and of its own too few are up. */
   private isPanic({ priority }: Backend): boolean {
-    const isFlat = this.lb.getLoadDistribution().algorithm === 'quantum-aware'
+    const isFlat = this.algorithm === 'quantum-aware'
     const levels = new Map<number, { total: number; up: number }>()
     for (const backend of this.lb.backends) {
       if (backend.isDraining) continue
@@ -209,4 +218,13 @@ export class ChaosModel {
     const own = levels.get(isFlat ? 0 : priority)
     return carried < 100 && own !== undefined && own.up / own.total < this.options.panicThreshold
   }
+}
+
+function cannotDo(
+  { capabilities }: Backend,
+  { requires = [], workload }: LbRequest,
+  algorithm: string,
+): boolean {
+  const isQuantum = algorithm === 'quantum-aware' && workload === 'quantum_simulation'
+  return [...requires, ...(isQuantum ? ['quantum'] : [])].some((each) => !capabilities.includes(each))
 }

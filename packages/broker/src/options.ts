@@ -38,7 +38,7 @@ export interface BrokerOptions {
   readonly highWaterBytes?: number
   /** How long a slow subscriber may hold its publishers back before it misses messages instead. @default 500 */
   readonly maxStallMs?: number
-  /** Unsent bytes past which a connection is closed. @default 67_108_864 */
+  /** Unsent bytes past which a connection is closed, and most bytes of requests that wait for somebody with room. @default 67_108_864 */
   readonly maxOutboundBytes?: number
   /** Which consumer of a workgroup gets the next task. @default 'most-credit' */
   readonly dispatch?: DispatchPolicy

@@ -35,6 +35,8 @@ export interface RequestLimits {
   readonly maxRequestTimeoutMs: number
   readonly maxPayloadBytes: number
   readonly maxSubscriptions: number
+  /** Of all requests that wait for somebody with room. */
+  readonly maxOutboundBytes: number
 }
 
 export interface RequestHost {
@@ -55,6 +57,8 @@ export class Requests {
   readonly #cursor = new FrameCursor()
   readonly #request = new RequestFrame()
   readonly #reply = new ReplyFrame()
+  /** Of the requests that wait for somebody with room. */
+  #heldBytes = 0
   received = 0
   timedOut = 0
   readonly #expiry = { due: (request: PendingRequest): void => this.#timeOut(request) }
@@ -194,6 +198,13 @@ export class Requests {
     restAt: number,
   ): void {
     const { correlation, timeoutMs, end } = this.#request
+    const responder = served.first === undefined ? served.choose() : undefined
+    if (responder === undefined && this.#heldBytes + end - restAt > this.#limits.maxOutboundBytes) {
+      return refuse(from, correlation, {
+        code: 'ERR_AETHER_QUEUE_FULL',
+        message: `${this.#heldBytes} bytes of requests wait for somebody with room already: try again later, or serve ${served.name} in more places.`,
+      })
+    }
     const pending = this.#pending.take()
     if (pending === undefined) {
       return refuse(from, correlation, {
@@ -207,10 +218,10 @@ export class Requests {
     pending.correlation = correlation
     pending.topic = served
     this.#wheel.schedule(pending, now + (timeoutMs === 0 || timeoutMs > longest ? longest : timeoutMs))
-    const responder = served.first === undefined ? served.choose() : undefined
     if (responder === undefined) {
       // Kept beyond this chunk, and maybe for someone who does not know the topic's id: so in full.
       pending.held = this.#byName(served.name, bytes)
+      this.#heldBytes += pending.held.length
       served.wait(pending)
     } else if (topic === undefined) this.#send(pending, responder, bytes.subarray(restAt, end))
     else if (topic.retired) this.#send(pending, responder, this.#byName(served.name, bytes))
@@ -233,7 +244,6 @@ export class Requests {
   }
 
   #send(pending: PendingRequest, responder: Responder, rest: Uint8Array): void {
-    pending.held = undefined
     if (rest.length + FRAME_HEAD > responder.connection.maxFrameBytes) {
       refuse(pending.requester!, pending.correlation, tooLong('request', rest.length))
       this.#settle(pending)
@@ -249,7 +259,7 @@ export class Requests {
   #settle(pending: PendingRequest): void {
     const { responder, topic } = pending
     this.#wheel.cancel(pending)
-    if (pending.held !== undefined) topic!.unwait(pending)
+    if (pending.held !== undefined) this.#unwait(pending)
     this.#pending.give(pending)
     if (responder === undefined) return
     responder.used--
@@ -264,9 +274,17 @@ export class Requests {
       }
       const responder = served.choose()
       if (responder === undefined) return
-      served.unwait(pending)
-      this.#send(pending, responder, pending.held!)
+      this.#send(pending, responder, this.#unwait(pending))
     }
+  }
+
+  /** A request waits no more; returns its frame after the correlation. */
+  #unwait(pending: PendingRequest): Uint8Array {
+    const held = pending.held!
+    pending.topic!.unwait(pending)
+    pending.held = undefined
+    this.#heldBytes -= held.length
+    return held
   }
 
   #leave(served: ServedTopic, connection: Connection): void {

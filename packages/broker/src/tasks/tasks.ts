@@ -157,7 +157,8 @@ export class Tasks {
       pool === 0 ? { id: `c${consume.consumer}`, credit } : { id: String(pool), credit: consume.poolCredit }
     const held = { spec: { filter, workgroup, credit, leaseMs, owner: from, pool: shared }, id: undefined }
     state.consumers.set(consume.consumer, held)
-    this.#open(state, consume.consumer, held)
+    // One that does not read what it has gets it open when it has caught up.
+    if (!from.congested) this.#open(state, consume.consumer, held)
   }
 
   consumeStop(from: Connection, bytes: Uint8Array, start: number, end: number): void {

@@ -103,6 +103,29 @@ describe('request and reply', () => {
     await small.close()
   })
 
+  test('requests that wait for somebody with room take so many bytes and no more', async () => {
+    const small = { maxPayloadBytes: 100_000, highWaterBytes: 100_000, maxOutboundBytes: 200_000 }
+    const broker = await start(small)
+    const [server, asker] = [await client(broker), await client(broker)]
+    let go!: () => void
+    const gate = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    await server.serve('slow', () => gate.then(() => bytes('done')), { concurrency: 1 })
+    const ask = (): Promise<string> =>
+      asker.request('slow', new Uint8Array(60_000)).then(
+        (reply) => reply.text(),
+        (error: WireError) => error.code,
+      )
+    const asked = Array.from({ length: 6 }, ask)
+    const refused = 'ERR_AETHER_QUEUE_FULL'
+    expect(await Promise.all(asked.slice(4))).toEqual([refused, refused])
+    go()
+    expect(await Promise.all(asked.slice(0, 4))).toEqual(['done', 'done', 'done', 'done'])
+    expect(await Promise.all(Array.from({ length: 4 }, ask))).toEqual(['done', 'done', 'done', 'done'])
+    expect(broker.stats()).toMatchObject({ requestsPending: 0 })
+  })
+
   test('nobody serves', async () => {
     const broker = await start()
     const asker = await client(broker)

@@ -15,6 +15,7 @@ import {
   writeAck,
   writeCancel,
   writeConsume,
+  writePublishNamed,
   writePong,
   writeRoute,
   writeSend,
@@ -634,6 +635,31 @@ describe('clients that do not read', () => {
     await until(() => broker.stats().tasks.open === 0)
     expect(tids.size).toBe(leased + 10)
     expect(broker.stats().tasks).toMatchObject({ succeeded: 210, redelivered: 0, leasesLost: 0 })
+  })
+
+  test('nor does a frozen worker get more by consuming once more', async () => {
+    const { broker, caller } = await setup({ highWaterBytes: 65_536 })
+    const frozen = await raw(broker)
+    await consumeAll(frozen)
+    frozen.socket.pause()
+    for (let number = 0; number < 200; number++) await caller.send({ body })
+    expect(broker.stats().tasks.queued).toBeGreaterThan(0)
+    frozen.send((writer) => {
+      writeConsume(writer, {
+        consumer: 2,
+        filter: route,
+        workgroup: 'workers',
+        credit: 300,
+        leaseMs: 60_000,
+        pool: 0,
+        poolCredit: 0,
+      })
+      writePublishNamed(writer, 'heard', undefined, new Uint8Array(0))
+    })
+    await until(() => broker.stats().published === 1)
+    expect(broker.stats().tasks.queued).toBeGreaterThan(0)
+    frozen.socket.resume()
+    await until(() => broker.stats().tasks.queued === 0)
   })
 
   test('a worker that was held back gets no more than its credit in all', async () => {

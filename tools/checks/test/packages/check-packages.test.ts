@@ -93,4 +93,44 @@ describe('checkPackages', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     expect(await check()).toEqual([])
   })
+
+  describe('with what a README shows first', () => {
+    const readme = (code: string): Files => ({
+      'packages/x/README.md': `# x\n\n\`\`\`ts\n${code}\n\`\`\`\n\nIt prints \`one: 1\` and \`end\` (\`examples/x.ts\`).\n`,
+    })
+    const objection = (message: string): object => ({
+      rule: 'first-screen',
+      file: 'packages/x/README.md',
+      message: expect.stringContaining(message) as string,
+    })
+    const works = `import { x } from '@aether/x'\nconst one: number = x\nconsole.log('one:', one)\nconsole.log('end')`
+
+    it('accepts one that prints what it says', async () => {
+      expect(await check(readme(works))).toEqual([])
+    })
+
+    it('objects to one that prints something else', async () => {
+      expect(await check(readme(works.replace("'end'", "'over'")))).toEqual([
+        objection('says that its example prints "end", and it prints something else'),
+      ])
+    })
+
+    it('objects to one that does not compile against the declarations that are installed', async () => {
+      const files = { 'packages/x/dist/index.d.ts': 'export declare const x: string\n' }
+      expect(await check({ ...readme(works), ...files })).toEqual([
+        objection(`does not compile where it is installed: x/first-screen.ts(2,7): error TS2322`),
+      ])
+    })
+
+    it('objects to one that lacks a file of the package', async () => {
+      const files = {
+        'packages/x/package.json': { ...manifest, files: ['dist/index.*', 'src'] },
+        'packages/x/dist/index.js': `export { x } from './inside.js'\n`,
+        'packages/x/dist/inside.js': 'export const x = 1\n',
+      }
+      expect(await check({ ...readme(works), ...files })).toContainEqual(
+        objection('what it shows first ends with code 1 where it is installed'),
+      )
+    })
+  })
 })

@@ -52,6 +52,8 @@ export class Lane implements TurnMember {
     this.#settings = packSettings(name, host)
     this.#sends = new SendBatches(this, host, owner)
     this.#works = new WorkBatches(this, host)
+    // It may be asked for in vain, by a cancel of what is unknown or a consumer that is refused: then it is forgotten.
+    this.#arm()
   }
 
   run(script: Script, input: Buffer): Promise<Reply> {
@@ -165,8 +167,9 @@ export class Lane implements TurnMember {
     const { clock, random } = this.#host
     const nowMs = clock.monotonic()
     const isUsed = this.seats.size > 0 || this.openRuns > 0
+    const maySleep = !isUsed && this.#dueAtMs < Number.POSITIVE_INFINITY
     // Not all instances at once.
-    const regularAtMs = isUsed ? nowMs + this.#periodMs * (0.7 + 0.3 * random()) : Number.POSITIVE_INFINITY
+    const regularAtMs = !maySleep ? nowMs + this.#periodMs * (0.7 + 0.3 * random()) : Number.POSITIVE_INFINITY
     const atMs = Math.min(this.#dueAtMs, regularAtMs)
     if (atMs >= this.#timerAtMs || atMs === Number.POSITIVE_INFINITY) return
     this.#timer?.cancel()

@@ -8,7 +8,7 @@ import type {
 } from '@aether/core'
 import { checkBody, checkMs } from './check-input.ts'
 import { EndReason } from './event-frame.ts'
-import { leaseLost, revokeError } from './queue-errors.ts'
+import { leaseLost, Revoked, revokeError } from './queue-errors.ts'
 import type { QueueHost } from './queue-host.ts'
 import type { Place } from './seat.ts'
 import { WorkItem, WorkKind } from './work-item.ts'
@@ -128,9 +128,10 @@ export class QueueDelivery implements Delivery {
     item.resolve()
   }
 
-  /** Redis says that the lease is gone: 2 by a cancel, 3 by its deadline. */
+  /** Redis says that the lease is gone: 2 by a cancel, 3 by its deadline, 1 otherwise. */
   onLost(item: WorkItem, how: number): void {
-    const error = this.#reason ?? revokeError(how === 2 ? 1 : how, this.task.tid, this.attempt, '')
+    const why = how === 2 ? Revoked.cancelled : how === 3 ? Revoked.expired : Revoked.lost
+    const error = this.#reason ?? revokeError(why, this.task.tid, this.attempt, '')
     this.revoke(error)
     item.reject(this.#lost())
   }

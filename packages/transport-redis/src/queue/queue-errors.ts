@@ -22,14 +22,17 @@ export function refusalError(code: number, lane: string, tid: string): AetherErr
   })
 }
 
-/** Why a worker must stop: 1 cancelled, 3 past its deadline, anything else a lost lease. */
+/** Why a worker must stop, as scripts write it to its inbox; `expired`: past its deadline. */
+export const Revoked = { lost: 0, cancelled: 1, expired: 3 } as const
+
+/** What a worker is told that must stop; what is none of `Revoked` is a lost lease. */
 export function revokeError(why: number, tid: string, attempt: number, said: string): AetherError {
   switch (why) {
-    case 1:
+    case Revoked.cancelled:
       return new AetherError('ERR_AETHER_TASK_CANCELLED', `Task ${tid} was cancelled: ${said}`, {
         detail: { tid, reason: said },
       })
-    case 3:
+    case Revoked.expired:
       return new AetherError('ERR_AETHER_DEADLINE_EXCEEDED', `Task ${tid} passed its deadline.`, {
         detail: { tid, attempt },
       })

@@ -44,6 +44,25 @@ describe.each(queueModes)('leases in mode %s', (mode) => {
     expect((await caller.completion(first.tid)).attempt).toBe(1)
   })
 
+  it('a worker that learns by its own word that its lease is gone is told so, and not that its task was cancelled', async () => {
+    const [worker, caller] = [await stage.peer(), await stage.peer()]
+    const route = newRoute()
+    const hands = await worker.consume(route, { leaseMs: 600_000 })
+    const reasons: string[] = []
+    const held: Delivery[] = []
+    for (const task of [taskOf(route), taskOf(route)]) {
+      await caller.transport.send(task)
+      const delivery = await hands.of(task.tid)
+      delivery.onRevoke(({ code }) => reasons.push(code))
+      held.push(delivery)
+    }
+    const [renewed, acked] = held as [Delivery, Delivery]
+    await stage.server.cli('flushall')
+    await expect(renewed.renew()).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
+    await expect(acked.ack(completeOf(acked))).rejects.toMatchObject({ code: 'ERR_AETHER_LEASE_LOST' })
+    expect(reasons).toEqual(['ERR_AETHER_LEASE_LOST', 'ERR_AETHER_LEASE_LOST'])
+  })
+
   it('many that are held by one that was killed go on together', async () => {
     const [dead, alive, caller] = [await stage.peer(), await stage.peer(), await stage.peer()]
     const route = newRoute()

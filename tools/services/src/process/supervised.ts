@@ -147,13 +147,17 @@ export class Supervised<A extends Arrangement> implements Service {
   }
 
   freeze(): void {
-    this.#refuseClosed()
-    this.#child?.kill('SIGSTOP')
+    this.#signal('SIGSTOP')
   }
 
   thaw(): void {
+    this.#signal('SIGCONT')
+  }
+
+  /** Only to one that runs: where it could not be started, `kill` would signal pid 0, the whole group of this process. */
+  #signal(signal: 'SIGCONT' | 'SIGSTOP'): void {
     this.#refuseClosed()
-    this.#child?.kill('SIGCONT')
+    if (this.isRunning) this.#child?.kill(signal)
   }
 
   #refuseClosed(): void {

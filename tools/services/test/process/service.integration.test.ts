@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -131,6 +131,32 @@ it('names a program that cannot be started', async () => {
     arrange: async () => ({ port: 1, url: '', args: [] }),
   })
   await expect(start).rejects.toThrow('nothing ended before it listened')
+})
+
+it('signals nobody where it could not be started again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'aether-program-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const program = join(folder, 'sleeper')
+  await writeFile(program, '#!/bin/sh\necho ready\nexec sleep 60\n', { mode: 0o755 })
+  await using server = await startSupervised({
+    name: 'sleeper',
+    program,
+    folder: undefined,
+    mayMove: false,
+    readyTimeoutMs: 15_000,
+    ready: /ready/,
+    version: /./,
+    arrange: async () => ({ port: 1, url: '', args: [] }),
+  })
+  await rm(program)
+  await expect(server.restart()).rejects.toThrow('sleeper ended before it listened')
+  // Of a child that never was, `kill` signals pid 0: the whole group of this one.
+  const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(false)
+  onTestFinished(() => kill.mockRestore())
+  server.freeze()
+  server.thaw()
+  await server.kill()
+  expect(kill).not.toHaveBeenCalled()
 })
 
 it.each(['SIGKILL', 'SIGTERM'] as const)(

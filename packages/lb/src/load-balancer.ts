@@ -220,8 +220,9 @@ class LoadBalancer implements Balancer {
   async execute(operation: Operation): Promise<OperationResult> {
     // Only those who are controlled from afar load what checks such data.
     const { execute } = await import('./control/execute.ts')
-    const { options, remote: leases, stream: events, names, scalings } = this
-    return execute({ balancer: this, call: options.call, leases, events, names, scalings }, operation)
+    const { options, algorithm, remote: leases, stream: events, names, scalings } = this
+    const world = { balancer: this, call: options.call, algorithm, leases, events, names, scalings }
+    return execute(world, operation)
   }
 
   private get isClosing(): boolean {

@@ -14,6 +14,8 @@ export type OperationResult = Readonly<Record<string, unknown>>
 /** What operations work on. */
 export interface ControlWorld {
   readonly balancer: Balancer
+  /** The name of its algorithm: the load distribution has it too, but sums up every backend first. */
+  readonly algorithm: string
   /** What `route_request` does with a backend. */
   readonly call: Call<unknown> | undefined
   /** Of `pick_backend`, until `release_backend`. */

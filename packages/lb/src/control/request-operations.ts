@@ -41,7 +41,7 @@ interface Release {
 /** What becomes of requests. */
 export const requestOperations: Readonly<Record<string, Run>> = {
   route_request: define<Requested>(requested, async (fields, world) => {
-    const { balancer, call } = world
+    const { balancer, call, algorithm } = world
     if (call === undefined)
       throw new LbError(
         'ERR_AETHER_OPERATION_INVALID',
@@ -57,7 +57,7 @@ export const requestOperations: Readonly<Record<string, Run>> = {
         attempts: result.attempts,
         is_hedged: result.isHedged,
         set_cookie: result.setCookie,
-        algorithm_used: balancer.getLoadDistribution().algorithm,
+        algorithm_used: algorithm,
       },
     }
   }),

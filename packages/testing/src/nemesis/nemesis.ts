@@ -14,11 +14,15 @@ export interface Nemesis {
 
 const nothing: Recovery = () => Promise.resolve()
 
-/** SIGKILL for one worker of the pool, which starts another in its place. */
+/**
+ * SIGKILL for one worker of the pool, which starts another in its place; never for the last that runs: on a slow machine each would be dead before the next has started, and none
+ * would live as long as a task takes.
+ */
 export function killWorkers(pool: WorkerPool): Nemesis {
   return {
     name: 'kill',
     async strike(random) {
+      if (pool.workers.length < 2) return undefined
       const worker = pool.pick(random)
       if (worker === undefined) return undefined
       await worker.kill()

@@ -1,7 +1,7 @@
 import type { Capabilities, Transport } from '@aether/core'
 
 import { createFaultProxy, type FaultProxy } from './fault-proxy/fault-proxy.ts'
-import type { EngineControl, Environment, Link, TransportOverrides } from './harness.ts'
+import type { EngineControl, Environment, Link, TransportOverrides, WorkerHandle } from './harness.ts'
 import { spawnWorkerProcess } from './worker/spawn-worker-process.ts'
 
 /** Proxies of one environment: as many as a case has transports with links. */
@@ -44,6 +44,7 @@ export async function proxiedEnvironment<C extends Capabilities>(
   const proxies = await Promise.all(Array.from({ length: proxyCount }, () => createFaultProxy({ target })))
   const spare = [...proxies]
   const links = new Map<Transport, FaultProxy>()
+  const workers = new Set<WorkerHandle>()
   let closing: Promise<void> | undefined
   return {
     transport(overrides = {}) {
@@ -69,10 +70,16 @@ export async function proxiedEnvironment<C extends Capabilities>(
       proxies.push(proxy)
       const { transportModule } = given.worker
       const transportOptions = given.worker.transportOptions(proxy.port)
-      return spawnWorkerProcess({ spec, record, transportModule, transportOptions, link: linkOf(proxy) })
+      const link = linkOf(proxy)
+      const worker = await spawnWorkerProcess({ spec, record, transportModule, transportOptions, link })
+      workers.add(worker)
+      void worker.exited.then(() => workers.delete(worker))
+      return worker
     },
     close() {
       closing ??= (async () => {
+        // A case that failed leaves them; one that is frozen would outlive even this process.
+        await Promise.all(Array.from(workers, (worker) => worker.kill()))
         await Promise.all(proxies.map((proxy) => proxy.close()))
         await given.close()
       })()

@@ -46,8 +46,15 @@ export async function spawnWorkerProcess(options: WorkerProcessOptions): Promise
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const exited = endOf(child)
-  await started(child, options, exited)
-  return handleOf(child, options, exited)
+  const handle = handleOf(child, options, exited)
+  try {
+    await started(child, options, exited)
+  } catch (error) {
+    // Nobody else has hold of it.
+    if (child.pid !== undefined) await handle.kill()
+    throw error
+  }
+  return handle
 }
 
 /** Both its end and that of its channel: what it said last has been heard by then. */

@@ -7,7 +7,7 @@ export interface AttemptFailure {
   readonly backendId: string
   readonly kind: AttemptKind
   readonly latencyMs: number
-  /** The message of its error, or how its answer was judged. */
+  /** The message of its error, its code where it has no message, or how its answer was judged. */
   readonly error: string
   /** The `code` of its error, where that is a text. */
   readonly code: string | undefined

@@ -1,3 +1,4 @@
+import { reasonText } from '../reason-text.ts'
 import type { RouteAttempt } from './attempt.ts'
 import type { Pause } from './pause.ts'
 import { type AttemptFailure, notWanted } from './route-errors.ts'
@@ -18,8 +19,7 @@ export class Setback<T> {
   addError(attempt: RouteAttempt, error: unknown, latencyMs: number): void {
     this.dropAnswer()
     this.error = error
-    const code = codeOf(error)
-    this.add(attempt, { error: error instanceof Error ? error.message : String(error), code, latencyMs })
+    this.add(attempt, { error: reasonText(error), code: codeOf(error), latencyMs })
   }
 
   addAnswer(attempt: RouteAttempt, value: T, latencyMs: number): void {

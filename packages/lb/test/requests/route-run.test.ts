@@ -50,6 +50,8 @@ describe('what a call may do', () => {
     ['rejects', () => Promise.reject(new Error('boom'))],
     ['throws what is no error', () => raise('boom')],
     ['throws nothing', () => raise(undefined)],
+    ['throws what cannot be written as a text', () => raise(Object.create(null))],
+    ['rejects with what cannot be written as a text', () => Promise.reject(Object.create(null))],
     ['gives something whose `then` throws', () => thenable(() => raise(new Error('boom')))],
     [
       'gives something whose `then` cannot be read',
@@ -556,6 +558,16 @@ describe('an error says', () => {
     await clock.pass(2_000)
     await expect(routed).rejects.toMatchObject({ code: 'ERR_AETHER_ROUTE_FAILED', detail: { notRetried } })
     await expect(routed).rejects.toHaveProperty('cause.message', 'down')
+  })
+
+  it('how an attempt failed, also where its error has but a code', async () => {
+    const { lb } = fleet(1)
+    // As of a name with several addresses, none of which can be connected to.
+    const refused = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })
+    await expect(lb.route({}, () => Promise.reject(refused))).rejects.toMatchObject({
+      message: 'the request failed at b0, after 1 attempt in all (no other backend takes it): ECONNREFUSED',
+      detail: { failures: [{ error: 'ECONNREFUSED', code: 'ECONNREFUSED' }] },
+    })
   })
 
   it('that no slot was to be had for another attempt, and how the last one failed', async () => {

@@ -35,6 +35,8 @@ export class Session {
   /** The application of now: waiting for its first use, starting, or ready. */
   #aether: Aether | undefined
   #state: State = { status: 'idle' }
+  /** Of the application that failed last; never rejects. */
+  #discarding: Promise<void> = Promise.resolve()
   /** Told when a connection has failed for good, or the session is closed. */
   readonly #onEnd = new Set<(error: AetherError | undefined) => void>()
 
@@ -103,12 +105,12 @@ export class Session {
       this.#state = { status: 'closed' }
       this.#tellEnd(undefined)
     }
-    if (aether === undefined) return
+    if (aether === undefined) return this.#discarding
     const grace = new AbortController()
     const timer = setTimeout(() => grace.abort(), closeGraceMs)
     try {
       const either = signal === undefined ? grace.signal : AbortSignal.any([grace.signal, signal])
-      await aether.close({ signal: either })
+      await Promise.all([aether.close({ signal: either }), this.#discarding])
     } finally {
       clearTimeout(timer)
     }
@@ -148,7 +150,8 @@ export class Session {
     } catch (error) {
       if (this.#isClosed()) throw closedError(this.#host.channel)
       this.#state = { status: 'idle' }
-      await this.#discard()
+      this.#discarding = this.#discard()
+      await this.#discarding
       throw error
     }
   }
@@ -179,8 +182,8 @@ export class Session {
     this.#state = { status: 'idle' }
     const { channel, logger } = this.#host
     logger.error('connection failed', { channel, code: error.code, error: error.message })
-    // Told before anybody may ask for the next one; discarding never rejects.
-    void this.#discard()
+    // Told before anybody may ask for the next one.
+    this.#discarding = this.#discard()
     this.#tellEnd(error)
   }
 

@@ -57,7 +57,8 @@ beforeAll(async () => {
   }
 }, 120_000)
 afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  // One that could not be started has no pid, and `kill` would signal the group of this process.
+  for (const child of children) if (child.pid !== undefined) child.kill('SIGKILL')
   await Promise.all([broker.close(), server.close()])
 })
 

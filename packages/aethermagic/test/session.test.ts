@@ -86,6 +86,40 @@ describe('connect', () => {
   })
 })
 
+describe('close', () => {
+  it('waits for the end of a connection that has failed, too', async () => {
+    const hub = createMemoryHub()
+    let end: () => void = () => {}
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    let [isClosing, isOver] = [false, false]
+    const aether = new AetherMagic({
+      transport: () => {
+        const { transport } = flaky(hub.transport(), refused)
+        return new Proxy(transport, {
+          get(target, key) {
+            const value: unknown = Reflect.get(target, key, target)
+            if (key !== 'close' || typeof value !== 'function') return value
+            return async (...args: unknown[]) => {
+              isClosing = true
+              await ended
+              await value(...args)
+            }
+          },
+        })
+      },
+    })
+    closers.push(() => hub.close())
+    const connecting = aether.connect().catch((error: unknown) => error)
+    await until(() => isClosing, { what: 'closing' })
+    const closing = aether.close().then(() => (isOver = true))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    end()
+    await closing
+    await connecting
+  })
+})
+
 describe('idle', () => {
   it('registers though the engine cannot be reached, and begins once there is a connection', async () => {
     const { aether, log, other } = setUp([unreachable])

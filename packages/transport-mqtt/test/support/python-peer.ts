@@ -74,10 +74,6 @@ export class PythonPeer implements AsyncDisposable {
     })
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0
-  }
-
   connect(options: PeerOptions): Promise<unknown> {
     return this.#say(0, options)
   }

@@ -14,7 +14,7 @@ import {
   revocation,
   type Ending,
 } from './endings.ts'
-import { announce, type LeaseContext } from './lease-context.ts'
+import { announce, isCutOff, type LeaseContext } from './lease-context.ts'
 import { foundNobody, Offering } from './offering.ts'
 import {
   newHold,
@@ -300,13 +300,13 @@ export class Caller {
 
   #leaseOver(hold: Hold, lateMs: number, wasCutOff: boolean = false): void {
     if (hold.status !== 'held' && hold.status !== 'running') return
-    const { relay, settings, timers } = this.#context
+    const { settings, timers } = this.#context
     const graceMs = Math.max(hold.leaseMs / 3, settings.retryMs)
-    const isCutOff = relay.isCutOff ?? relay.state.status !== 'ready'
-    if (isCutOff || wasCutOff || lateMs > graceMs) {
+    const isCut = isCutOff(this.#context)
+    if (isCut || wasCutOff || lateMs > graceMs) {
       // This process itself stood still, or was cut off: what the worker says has still to be heard, and it says it more and more rarely.
-      const waitMs = wasCutOff && !isCutOff ? Math.max(graceMs, settings.retryMs * 8) : graceMs
-      hold.timer = timers.set(waitMs, () => this.#leaseOver(hold, 0, isCutOff))
+      const waitMs = wasCutOff && !isCut ? Math.max(graceMs, settings.retryMs * 8) : graceMs
+      hold.timer = timers.set(waitMs, () => this.#leaseOver(hold, 0, isCut))
       return
     }
     revokeHolder(this.#context, hold, leaseLost)

@@ -2,7 +2,7 @@ import type { Timer } from '../clock.ts'
 import { AetherError } from '../errors.ts'
 import { abortable } from '../state/abortable.ts'
 import type { CompleteEvent, Route, WaitOptions } from '../transport.ts'
-import { say, type LeaseContext } from './lease-context.ts'
+import { isCutOff, say, type LeaseContext } from './lease-context.ts'
 import { taskKey } from './open-task.ts'
 import { everyone, type Signal } from './relay.ts'
 
@@ -12,6 +12,8 @@ interface Question {
   readonly promise: Promise<void>
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+  /** Looks at a connection that was not there. */
+  cutOff: number
   timer: Timer | undefined
 }
 
@@ -29,6 +31,8 @@ interface Followed {
 /** Polls without an answer after which the sender of a followed task counts as gone. */
 const maxSilence = 5
 const asks = 4
+/** So many times as long as for an answer a question waits for a connection. */
+const mostCutOff = 10
 
 /**
  * What this instance asks about tasks that another one sent: `attach` follows them, `cancel` ends them. The question goes to everyone, a few times within
@@ -109,11 +113,19 @@ export class Inquiries {
   }
 
   #repeat(question: Question, signal: Signal, left: number): void {
+    const { settings, timers } = this.#context
+    const waitMs = settings.queryMs / asks
+    if (isCutOff(this.#context)) {
+      // Nobody is asked, so that nobody answers says nothing.
+      if (++question.cutOff > mostCutOff * asks)
+        return question.reject(notAsked(signal.tid, mostCutOff * settings.queryMs))
+      question.timer = timers.set(waitMs, () => this.#repeat(question, signal, left))
+      return
+    }
     if (left === 0)
       return question.reject(signal.kind === 'attach' ? notStored(signal.tid) : unknownTask(signal.tid))
     say(this.#context, everyone, signal)
-    const waitMs = this.#context.settings.queryMs / asks
-    question.timer = this.#context.timers.set(waitMs, () => this.#repeat(question, signal, left - 1))
+    question.timer = timers.set(waitMs, () => this.#repeat(question, signal, left - 1))
   }
 
   #attached(key: string, signal: Signal): void {
@@ -142,7 +154,7 @@ export class Inquiries {
   #watch(key: string, followed: Followed): void {
     followed.timer?.cancel()
     followed.timer = this.#context.timers.set(this.#context.settings.queryMs, () => {
-      followed.silence += 1
+      if (!isCutOff(this.#context)) followed.silence += 1
       if (followed.silence > maxSilence) return this.#finish(key, this.#lost(followed))
       const { route, tid, workgroup, owner } = followed
       say(this.#context, owner, { kind: 'attach', route, tid, workgroup, attempt: 0 })
@@ -182,7 +194,12 @@ function newQuestion(): Question {
     resolve = onResolve
     reject = onReject
   })
-  return { askers: 0, promise, resolve, reject, timer: undefined }
+  return { askers: 0, promise, resolve, reject, cutOff: 0, timer: undefined }
+}
+
+function notAsked(tid: string, waitedMs: number): AetherError {
+  const message = `task ${tid}: nobody was asked, as there was no connection within ${waitedMs} ms`
+  return new AetherError('ERR_AETHER_CONNECT_TIMEOUT', message, { retryable: true, detail: { tid } })
 }
 
 /** Whoever knew it may be gone: there is no store to ask. */

@@ -36,6 +36,11 @@ export function announce(context: LeaseContext, event: AetherEvent): void {
   })
 }
 
+/** Whether nothing reaches this instance now: then nobody's silence says anything. */
+export function isCutOff({ relay }: LeaseContext): boolean {
+  return relay.isCutOff ?? relay.state.status !== 'ready'
+}
+
 export function closedError(name: string): AetherError {
   return new AetherError('ERR_AETHER_TRANSPORT_CLOSED', `transport ${name} is closed`)
 }

@@ -91,7 +91,8 @@ class AetherTask implements CallbackTask {
         `task ${this.#definition.job}/${this.#definition.task} has no onPerform`,
       )
     }
-    if (this.#worker !== undefined) return
+    // It receives tasks when it has started, whoever asks.
+    if (this.#worker !== undefined) return this.#worker.start()
     const worker = this.#aether.worker({
       // As the Python library does: the caller hears that its task was taken.
       announce: true,
@@ -104,7 +105,8 @@ class AetherTask implements CallbackTask {
     try {
       await worker.start()
     } catch (error) {
-      this.#worker = undefined
+      // Another may be in its place by now.
+      if (this.#worker === worker) this.#worker = undefined
       throw error
     }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { settleDown } from '../support/hand-clock.ts'
-import { setUp, untilAborted } from '../support/settings.ts'
+import { gate, setUp, untilAborted } from '../support/settings.ts'
 
 describe('aether.task', () => {
   it('performs and works in the shape of the Python library', async () => {
@@ -35,6 +35,37 @@ describe('aether.task', () => {
     ])
     await worker.dismiss()
     await expect(client.perform()).rejects.toMatchObject({ code: 'ERR_AETHER_WORKERS_NONE' })
+  })
+
+  it('idle called twice resolves each time when tasks are received', async () => {
+    const { aether, transport, hub } = setUp()
+    const connected = gate()
+    transport.connecting = connected.promise
+    const task = aether.task({ job: 'j', task: 't', onPerform: () => 1 })
+    const first = task.idle()
+    const received: number[] = []
+    const second = task.idle().then(() => received.push(hub.consumers.size))
+    await settleDown()
+    expect(received).toEqual([])
+    connected.open()
+    await Promise.all([first, second])
+    expect(received).toEqual([1])
+  })
+
+  it('leaves for good, though it became idle again before it had left', async () => {
+    const { aether, transport, hub } = setUp()
+    const connected = gate()
+    transport.connecting = connected.promise
+    const task = aether.task({ job: 'j', task: 't', onPerform: () => 1 })
+    const first = task.idle()
+    const left = task.dismiss()
+    const second = task.idle()
+    connected.open()
+    await expect(first).rejects.toMatchObject({ code: 'ERR_AETHER_WORKER_CLOSED' })
+    await Promise.all([left, second])
+    expect(hub.consumers.size).toBe(1)
+    await task.dismiss()
+    expect(hub.consumers.size).toBe(0)
   })
 
   it('fails for good where the worker completes with false', async () => {

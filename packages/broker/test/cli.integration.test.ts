@@ -15,8 +15,12 @@ import { succeed, TaskClient } from './task-client.ts'
 const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const children: ChildProcess[] = []
 
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
+const folders: string[] = []
+
+afterEach(async () => {
+  // One that could not be started has no pid: a signal to it would go to this whole process group.
+  for (const child of children.splice(0)) if (child.pid !== undefined) child.kill('SIGKILL')
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
 })
 
 interface Started {
@@ -109,6 +113,7 @@ test('a port in use: says what to do, exits with 1', async () => {
 
 test('options of a file, and the command line over it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'aether-broker-'))
+  folders.push(folder)
   const file = join(folder, 'broker.json')
   await writeFile(file, JSON.stringify({ port: 1, name: 'from-file', maxPayloadBytes: 100 }))
   const { firstLine } = startCli('--config', file, '--port', '0', '--max-payload', '50')
@@ -117,7 +122,6 @@ test('options of a file, and the command line over it', async () => {
     code: 'ERR_AETHER_PAYLOAD_TOO_LARGE',
   })
   await client.close()
-  await rm(folder, { recursive: true })
 })
 
 test.each([

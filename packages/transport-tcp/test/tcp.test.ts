@@ -37,7 +37,7 @@ describe('tcp', () => {
   })
 
   it('fails to start where nobody listens, with an error of core', async () => {
-    const transport = tcp({ url: 'aether://127.0.0.1:1', connectTimeoutMs: 50 })
+    const transport = tcp({ url: 'aether://127.0.0.1:1', connectTimeoutMs: 500 })
     await expect(transport.start(host)).rejects.toBeInstanceOf(AetherError)
     expect(transport.state).toMatchObject({ status: 'failed', error: { code: 'ERR_AETHER_CONNECT_FAILED' } })
     await transport.close()

@@ -43,7 +43,7 @@ describe('connecting', () => {
   it('tries again until its time is over, then fails with the last reason', async () => {
     const broker = new ScriptBroker()
     broker.refusal = new Error('nobody there')
-    const client = made(broker, { connectTimeoutMs: 60 })
+    const client = made(broker, { connectTimeoutMs: 300 })
     const error = await rejection(client.start())
     expect(error.code).toBe('ERR_AETHER_CONNECT_FAILED')
     expect(error.message).toContain('nobody there')

@@ -96,7 +96,7 @@ describe('connect', () => {
 
   it('refuses a broker whose certificate it does not know', async () => {
     const port = await listening(createTlsServer({ key: pem('key'), cert: pem('cert') }, greet))
-    await expect(connect(`tls://localhost:${port}`, { connectTimeoutMs: 200 })).rejects.toMatchObject({
+    await expect(connect(`tls://localhost:${port}`, { connectTimeoutMs: 1_000 })).rejects.toMatchObject({
       code: 'ERR_AETHER_CONNECT_FAILED',
       message: expect.stringContaining('self-signed') as string,
     })
@@ -106,7 +106,7 @@ describe('connect', () => {
     const server = createServer()
     const port = await listening(server)
     await closers.pop()!()
-    await expect(connect(`aether://127.0.0.1:${port}`, { connectTimeoutMs: 100 })).rejects.toMatchObject({
+    await expect(connect(`aether://127.0.0.1:${port}`, { connectTimeoutMs: 500 })).rejects.toMatchObject({
       code: 'ERR_AETHER_CONNECT_FAILED',
       message: expect.stringContaining('ECONNREFUSED') as string,
     })
@@ -125,7 +125,7 @@ describe('connect', () => {
     ['Redis', '-ERR unknown command\r\n'],
   ])('tells that a server which speaks %s is no broker', async (_name, answer) => {
     const port = await listening(createServer((socket) => socket.end(answer)))
-    const connecting = connect(`aether://127.0.0.1:${port}`, { connectTimeoutMs: 100 })
+    const connecting = connect(`aether://127.0.0.1:${port}`, { connectTimeoutMs: 500 })
     await expect(connecting).rejects.toMatchObject({
       code: 'ERR_AETHER_FRAME_INVALID',
       message: expect.stringContaining('is this the address and port of a broker'),

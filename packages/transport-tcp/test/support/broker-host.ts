@@ -42,7 +42,8 @@ export class BrokerHost {
     const child = this.#child
     this.#child = undefined
     this.#ready = undefined
-    if (child === undefined) return
+    // One that could not be started has no pid and no end: a signal to it would go to this whole process group.
+    if (child?.pid === undefined) return
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
     await exited

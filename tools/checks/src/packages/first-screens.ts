@@ -13,10 +13,11 @@ export interface Packed {
   readonly path: string
 }
 
+/** What is compiled and run in the project. */
 interface Screen {
   /** The folder in the project that it is pasted into. */
   readonly name: string
-  /** Of the README. */
+  /** Where it is from. */
   readonly file: string
   readonly text: string
   /** What the README says that it prints. */
@@ -41,12 +42,12 @@ export async function checkFirstScreens(
   project: string,
 ): Promise<readonly Finding[]> {
   const screens = [
+    entryScreen(packed),
     ...(await readScreen('workspace', 'README.md', root)),
     ...(
       await Promise.all(packed.map(({ each }) => readScreen(short(each), `${each.path}/README.md`, root)))
     ).flat(),
   ]
-  if (screens.length === 0) return []
   await install(packed, project)
   for (const { name, text } of screens) {
     await mkdir(join(project, name), { recursive: true })
@@ -62,6 +63,17 @@ export async function checkFirstScreens(
   } finally {
     if (broker?.child.pid !== undefined) broker.child.kill('SIGKILL')
   }
+}
+
+/** Every entry point of every package is there and can be imported, also where no first screen runs. */
+function entryScreen(packed: readonly Packed[]): Screen {
+  const entries = packed.flatMap(({ each: { name, manifest } }) =>
+    Object.entries(manifest.exports ?? {}).flatMap(([subpath, target]) =>
+      typeof target === 'string' ? [] : [`${name}${subpath.slice(1)}`],
+    ),
+  )
+  const lines = entries.map((entry, index) => `export * as entry${index} from '${entry}'\n`)
+  return { name: 'entry-points', file: 'packages/*/package.json', text: lines.join(''), prints: [] }
 }
 
 function short({ name }: WorkspacePackage): string {
@@ -146,7 +158,7 @@ async function run(
     file,
     message: `${message}:\n${output}`,
   })
-  if (code !== 0) return [object(`what it shows first ends with code ${code} where it is installed`)]
+  if (code !== 0) return [object(`ends with code ${code} where it is installed`)]
   return prints
     .filter((text) => !answer.includes(text))
     .map((text) => object(`says that its example prints "${text}", and it prints something else`))

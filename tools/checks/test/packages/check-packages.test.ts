@@ -94,6 +94,17 @@ describe('checkPackages', () => {
     expect(await check()).toEqual([])
   })
 
+  it('objects to an entry point that cannot be imported where it is installed', async () => {
+    const files = { 'packages/x/dist/index.js': `import 'left-pad'\nexport const x = 1\n` }
+    expect(await check(files)).toEqual([
+      {
+        rule: 'first-screen',
+        file: 'packages/*/package.json',
+        message: expect.stringContaining(`Cannot find package 'left-pad'`) as string,
+      },
+    ])
+  })
+
   describe('with what a README shows first', () => {
     const readme = (code: string): Files => ({
       'packages/x/README.md': `# x\n\n\`\`\`ts\n${code}\n\`\`\`\n\nIt prints \`one: 1\` and \`end\` (\`examples/x.ts\`).\n`,
@@ -129,7 +140,7 @@ describe('checkPackages', () => {
         'packages/x/dist/inside.js': 'export const x = 1\n',
       }
       expect(await check({ ...readme(works), ...files })).toContainEqual(
-        objection('what it shows first ends with code 1 where it is installed'),
+        objection('ends with code 1 where it is installed'),
       )
     })
   })

@@ -27,8 +27,8 @@ export interface LbErrorOptions {
 }
 
 /**
- * What goes wrong in this package. Bears the brand of `AetherError`, so `isAetherError` of `@aether/core` knows it, though this package depends on
- * nothing. Branch on `code`, never on the text.
+ * What goes wrong in this package. Bears the brand of `AetherError`, so `isAetherError` of `@aether/core` knows it, though this package does not depend
+ * on that one. Branch on `code`, never on the text.
  */
 export class LbError extends Error {
   readonly code: LbErrorCode

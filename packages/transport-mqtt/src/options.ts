@@ -208,14 +208,22 @@ function targetOf(url: unknown, login: Pick<MqttTarget, 'password' | 'username'>
   if (!isProtocol(protocol) || parsed.hostname === '') throw invalid(form)
   const isWeb = protocol === 'ws' || protocol === 'wss'
   if (!isWeb && parsed.pathname !== '' && parsed.pathname !== '/') throw invalid(`${form}, without a path`)
-  const own = parsed.username === '' ? undefined : decodeURIComponent(parsed.username)
   return {
     protocol,
     host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: parsed.port === '' ? defaultPorts[protocol] : Number(parsed.port),
     path: isWeb ? `${parsed.pathname}${parsed.search}` : '',
-    username: login.username ?? own,
-    password: login.password ?? (parsed.password === '' ? undefined : decodeURIComponent(parsed.password)),
+    username: login.username ?? decoded(parsed.username),
+    password: login.password ?? decoded(parsed.password),
+  }
+}
+
+function decoded(part: string): string | undefined {
+  if (part === '') return undefined
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw invalid('url has credentials that are not percent-encoded')
   }
 }
 

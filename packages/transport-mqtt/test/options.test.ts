@@ -70,6 +70,8 @@ describe('mqtt', () => {
     [{ url: 'http://broker' }],
     [{ url: 'mqtt://' }],
     [{ url: 'mqtt://broker/path' }],
+    [{ url: 'mqtt://m%zz@broker' }],
+    [{ url: 'mqtt://me:p%zz@broker' }],
     [{ url, colour: 'red' }],
     [{ url, username: 7 }],
     [{ url, password: 'without a user' }],

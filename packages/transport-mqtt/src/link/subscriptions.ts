@@ -39,6 +39,8 @@ export interface SubscriptionsOptions {
 export class Subscriptions {
   readonly #options: SubscriptionsOptions
   readonly #entries = new Map<number, Entry>()
+  /** Closed, and the broker may send for them until it has confirmed that. */
+  readonly #leaving = new Set<Entry>()
   #lastId = 0
   #connection: Connection | undefined
   /** The same, or the one over which they are about to be made. */
@@ -110,6 +112,7 @@ export class Subscriptions {
       isOurs = true
       this.#tell(entry, topic, payload, packet)
     }
+    for (const entry of this.#leaving) isOurs ||= matches(entry.levels, levels)
     if (!isOurs) this.#options.onIgnored(topic, undefined)
   }
 
@@ -133,7 +136,13 @@ export class Subscriptions {
     entry.on = connection
     // Closed, or given up, while the broker was asked: it would go on sending, and of a workgroup's tasks a share.
     if (connection === this.#newest && !this.#entries.has(entry.id))
-      await connection.unsubscribe(entry.filter)
+      await this.#unsubscribe(entry, connection)
+  }
+
+  async #unsubscribe(entry: Entry, connection: Connection): Promise<void> {
+    this.#leaving.add(entry)
+    await connection.unsubscribe(entry.filter)
+    this.#leaving.delete(entry)
   }
 
   async #subscribe(entry: Entry, connection: Connection): Promise<void> {
@@ -167,7 +176,7 @@ export class Subscriptions {
   async #remove(entry: Entry): Promise<void> {
     if (!this.#entries.delete(entry.id)) return
     entry.waiter?.reject(lostError('the subscription was closed'))
-    if (entry.on !== undefined && entry.on === this.#newest) await entry.on.unsubscribe(entry.filter)
+    if (entry.on !== undefined && entry.on === this.#newest) await this.#unsubscribe(entry, entry.on)
   }
 }
 

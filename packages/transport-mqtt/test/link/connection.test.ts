@@ -167,6 +167,20 @@ describe('the end', () => {
     expect(closed).toMatchObject([{ detail: { reasonCode: 0x98 }, retryable: true }])
   })
 
+  it('settles what waits for an answer, whoever ends it', async () => {
+    for (const end of ['here', 'there']) {
+      const { broker, connection, closed } = await connected()
+      const asked = connection.subscribe('a', { qos: 1, id: 1 }).catch(({ code }: AetherError) => code)
+      const left = connection.unsubscribe('b')
+      await broker.packet(packetType.unsubscribe)
+      if (end === 'here') await connection.end(false)
+      else await broker.close()
+      expect(await asked).toBe('ERR_AETHER_TRANSPORT_LOST')
+      await left
+      expect(closed).toHaveLength(end === 'here' ? 0 : 1)
+    }
+  })
+
   it('is told where what comes is no MQTT', async () => {
     const { broker, closed } = await connected()
     broker.say([0xff, 0xff, 0xff, 0xff, 0xff, 0xff])

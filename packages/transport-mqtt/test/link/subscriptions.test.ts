@@ -199,6 +199,18 @@ describe('a message', () => {
     expect(ignored).toEqual(['a/b', 'a/b/c/d', 'x/b/c'])
   })
 
+  it('that comes while its subscription is closed is nothing either, where it names none', async () => {
+    const { all, ignored } = subscriptions()
+    await over(all, { hasSubscriptionIds: false })
+    const one = await all.add({ filter: '$share/group/a/+', qos: 1 }, nothing)
+    const closing = one.close()
+    all.hear('a/b', payload, packet())
+    expect(ignored).toEqual([])
+    await closing
+    all.hear('a/b', payload, packet())
+    expect(ignored).toEqual(['a/b'])
+  })
+
   it('that was retained is of a time that is over, but where it counts; what throws stops nothing', async () => {
     const { all, ignored } = subscriptions()
     await over(all)

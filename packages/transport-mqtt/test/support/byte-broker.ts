@@ -3,7 +3,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { until } from '@aether/testing'
 
 /** Packets of MQTT by the high half of their first byte. */
-export const packetType = { connect: 1, publish: 3, subscribe: 8, pingreq: 12, disconnect: 14 } as const
+export const packetType = {
+  connect: 1,
+  publish: 3,
+  subscribe: 8,
+  unsubscribe: 10,
+  pingreq: 12,
+  disconnect: 14,
+} as const
 
 export interface ByteBroker {
   readonly port: number

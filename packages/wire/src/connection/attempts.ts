@@ -18,6 +18,8 @@ export class Attempts {
   readonly #options: ResolvedOptions
   readonly #handler: AttemptsHandler
   #abort: AbortController | undefined
+  /** Connections in a row that were lost as soon as they were there. */
+  #flaps = 0
 
   constructor(options: ResolvedOptions, handler: AttemptsHandler) {
     this.#options = options
@@ -45,9 +47,10 @@ export class Attempts {
     }
   }
 
-  /** After a connection was lost: tries until there is another, first after a while. */
-  async reconnect(): Promise<void> {
-    await this.#pause(1, Number.POSITIVE_INFINITY)
+  /** After a connection that lived for so long was lost: tries until there is another, first after a while, which grows where none lives. */
+  async reconnect(livedMs: number): Promise<void> {
+    this.#flaps = livedMs < this.#options.backoff.maxMs ? this.#flaps + 1 : 1
+    await this.#pause(this.#flaps, Number.POSITIVE_INFINITY)
     if (!this.#handler.isOver()) await this.connect(Number.POSITIVE_INFINITY)
   }
 

@@ -74,6 +74,7 @@ export class Connection implements LinkHandler {
   #identity: { readonly client: string; readonly host: string }
   #state: ConnectionState = { status: 'idle' }
   #link: Link | undefined
+  #readyAt = 0
   #welcome: ((welcome: Welcome) => void) | undefined
   #starting: Promise<void> | undefined
   #reconnecting: Promise<void> | undefined
@@ -303,6 +304,7 @@ export class Connection implements LinkHandler {
     this.maxPayloadBytes = welcome.maxFrameBytes - HEAD_BYTES
     if (welcome.heartbeatMs > 0) this.#link?.watch(welcome.heartbeatMs)
     this.generation++
+    this.#readyAt = performance.now()
     this.ready = true
     this.#lastError = undefined
     this.#handler.onReady(this.generation)
@@ -330,7 +332,9 @@ export class Connection implements LinkHandler {
       return
     }
     this.#enter({ status: 'reconnecting', attempt: 0, error })
-    this.#reconnecting = this.#connecting(this.#attempts.reconnect()).catch(() => {})
+    this.#reconnecting = this.#connecting(this.#attempts.reconnect(performance.now() - this.#readyAt)).catch(
+      () => {},
+    )
   }
 
   #settleAll(error: WireError): void {

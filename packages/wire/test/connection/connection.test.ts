@@ -70,6 +70,23 @@ describe('close', () => {
   })
 })
 
+describe('connections that are lost as soon as they are there', () => {
+  it('follow each other more and more slowly', async () => {
+    const broker = new ScriptBroker()
+    const client = made(broker, { backoff: { initialMs: 10, maxMs: 60_000 }, random: () => 0.9 })
+    await client.start()
+    const begun = performance.now()
+    const losing = setInterval(() => broker.last.lose(), 1)
+    try {
+      await vi.waitFor(() => expect(broker.dials).toBeGreaterThanOrEqual(6), { timeout: 10_000, interval: 5 })
+    } finally {
+      clearInterval(losing)
+    }
+    // After 9, 18, 36, 72 and 144 milliseconds; with 9 each time it were 45.
+    expect(performance.now() - begun).toBeGreaterThan(200)
+  })
+})
+
 describe('a call that waits for a connection in vain', () => {
   it('says what was met meanwhile', async () => {
     const { broker, client } = await started({}, { connectTimeoutMs: 100 })

@@ -1,4 +1,4 @@
-import { AetherError } from '@aether/core'
+import { AetherError, systemClock } from '@aether/core'
 import type { WaitOptions } from '@aether/core'
 
 interface Waiting {
@@ -32,7 +32,7 @@ export class WaitingRoom {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiting.delete(waiting)
-        clearTimeout(timer)
+        timer.cancel()
         signal?.removeEventListener('abort', onAbort)
       }
       const waiting: Waiting = {
@@ -46,7 +46,7 @@ export class WaitingRoom {
         },
       }
       const onAbort = (): void => waiting.fail(signal?.reason)
-      const timer = setTimeout(() => waiting.fail(timedOut(connectTimeoutMs)), connectTimeoutMs)
+      const timer = systemClock.setTimer(() => waiting.fail(timedOut(connectTimeoutMs)), connectTimeoutMs)
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiting.add(waiting)
     })

@@ -248,6 +248,19 @@ describe('a hub', () => {
   })
 })
 
+test('a call may wait for a connection for longer than a timer of Node lasts', async () => {
+  const hub = createMemoryHub({ connectTimeoutMs: 2 ** 31 })
+  const transport = hub.transport()
+  await startedPeer(transport)
+  hub.cut(transport)
+  const sending = transport.send(taskOf({ waitForWorkers: true }))
+  // A timer that is set for too long fires within a millisecond.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  hub.heal(transport)
+  expect(await sending).toEqual({ deduplicated: false })
+  await hub.close()
+})
+
 test('nothing keeps the process alive after close', async () => {
   const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
   const transport = memory()

@@ -168,7 +168,8 @@ describe('the main job', () => {
     expect(summary.retried).toBe(summary.results.filter((result) => result.attempts > 1).length)
   })
 
-  it('recovers the one large file that the killed worker had in hand', async () => {
+  // Large enough that the kill comes mid-way on a quick machine, and so two gigabytes of hashing on a slow one.
+  it('recovers the one large file that the killed worker had in hand', { timeout: 240_000 }, async () => {
     const folder = await temporaryFolder()
     await writeFile(join(folder, 'large'), '')
     await truncate(join(folder, 'large'), 600_000_000)

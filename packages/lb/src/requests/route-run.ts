@@ -1,5 +1,6 @@
 import type { Endpoint } from '../backends/endpoint.ts'
 import type { LbError } from '../errors.ts'
+import { expectManyListeners } from '../expect-many-listeners.ts'
 import type { Turn, Waiting } from './admission-queue.ts'
 import { type AttemptKind, type AttemptOwner, RouteAttempt } from './attempt.ts'
 import type { Call, RouteResult } from './call.ts'
@@ -75,7 +76,9 @@ export class RouteRun<T> implements Waiting, Due, AttemptOwner {
     const priority = request.priority ?? 0
     this.queuePriority = priority > 7 ? 7 : priority > 0 ? Math.floor(priority) : 0
     router.wheel.add(this, timeoutMs, now)
-    request.signal?.addEventListener('abort', this)
+    if (request.signal === undefined) return
+    expectManyListeners(request.signal)
+    request.signal.addEventListener('abort', this)
   }
 
   get hasTried(): boolean {

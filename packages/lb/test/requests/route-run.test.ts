@@ -1,4 +1,4 @@
-import { getEventListeners } from 'node:events'
+import { getEventListeners, setMaxListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Attempt, type Balancer, createBalancer, type LbError, type Strategy } from '../../src/index.ts'
 import { fleet } from '../support/fleet.ts'
@@ -134,6 +134,36 @@ describe('the caller’s signal', () => {
     const all = calls.map((call) => watch(lb.route({ signal, ...idempotent }, call)))
     await clock.pass(5_000)
     await Promise.allSettled(all)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  it('may be that of many requests, such as of a shutdown: nobody is told of a leak that is none', async () => {
+    const warned = vi.fn<(warning: Error) => void>()
+    process.on('warning', warned)
+    const { lb } = fleet(2, { drainTimeoutMs: 1_000 })
+    const { signal } = new AbortController()
+    const answers: (() => void)[] = []
+    const all = Array.from({ length: 30 }, () =>
+      lb.route({ signal }, () => new Promise<void>((resolve) => answers.push(resolve))),
+    )
+    // One who set a limit is told, and whatever can be listened to will do.
+    const [strict, boundless] = [new AbortController().signal, new AbortController().signal]
+    setMaxListeners(1, strict)
+    setMaxListeners(0, boundless)
+    for (const each of [strict, strict, boundless, { addEventListener() {}, removeEventListener() {} }])
+      all.push(
+        lb.route(
+          { signal: each as AbortSignal },
+          () => new Promise<void>((resolve) => answers.push(resolve)),
+        ),
+      )
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warned)
+    expect(warned.mock.calls.map(([{ message }]) => message.split('.')[0])).toEqual([
+      'Possible EventTarget memory leak detected',
+    ])
+    for (const answer of answers) answer()
+    await Promise.all(all)
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 

@@ -1,5 +1,6 @@
 import { checkMs } from '../check-options.ts'
 import type { Clock } from '../clock.ts'
+import { expectManyListeners } from '../expect-many-listeners.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** How long a drain waits, and whether it may leave a replica group short. */
@@ -92,7 +93,9 @@ export class Drains {
       }
       const timer = this.world.clock.setTimer(wake, delayMs)
       this.sleepers.add(wake)
-      signal?.addEventListener('abort', stop, { once: true })
+      if (signal === undefined) return
+      expectManyListeners(signal)
+      signal.addEventListener('abort', stop, { once: true })
     })
   }
 }

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { fleet } from '../support/fleet.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -21,6 +21,20 @@ describe('draining', () => {
     lb.restore(id)
     expect(new Set(Array.from({ length: 50 }, () => lb.choose()!.id)).size).toBe(2)
     expect(clock.pending).toBe(0)
+  })
+
+  it('of many may be given up by one signal: nobody is told of a leak that is none', async () => {
+    const warned = vi.fn<(warning: Error) => void>()
+    process.on('warning', warned)
+    const { lb } = fleet(20)
+    const stop = new AbortController()
+    for (const { id } of lb.backends) lb.pick({ exclude: lb.backends.filter((each) => each.id !== id) })
+    const drains = lb.backends.map(({ id }) => lb.drain(id, { signal: stop.signal }))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warned)
+    expect(warned).not.toHaveBeenCalled()
+    stop.abort(new Error('not now'))
+    for (const drain of drains) await expect(drain).rejects.toThrow('not now')
   })
 
   it('lets sticky sessions finish, takes no new ones, and ends with the last of them', async () => {

@@ -92,14 +92,8 @@ export class ChaosModel {
     if (backend.active > backend.maxConnections)
       this.fail(`${backend.id} has ${backend.active} requests and ${backend.maxConnections} slots`)
     tried.add(backend)
-    if (request.sessionId !== undefined) {
-      const homes = this.homes.get(request.sessionId) ?? new Map<Backend, number>()
-      this.homes.set(request.sessionId, homes)
-      // One that is only busy stays the home of a session whose requests go elsewhere meanwhile.
-      for (const [home, until] of homes)
-        if (until > this.now()) homes.set(home, this.now() + this.options.sessionTtlMs)
-      homes.set(backend, this.now() + this.options.sessionTtlMs)
-    }
+    // One that is only busy stays the home of a session whose requests go elsewhere meanwhile.
+    this.renew(request, this.now()).set(backend, this.now() + this.options.sessionTtlMs)
     const slot = {}
     if (backend.breakerState === 'half-open') {
       this.probesSeen++
@@ -134,6 +128,10 @@ export class ChaosModel {
   /** `code` where it was refused or failed. */
   onSettled(routed: Routed, code: string | undefined): void {
     this.open.delete(routed)
+    // A session is not silent that gets no slot.
+    const { dueAt, request } = routed
+    if (code !== 'ERR_AETHER_RATE_LIMITED')
+      this.renew(request, Math.min(this.now(), dueAt - (request.timeoutMs ?? 0)))
     for (const { backend } of routed.underWay)
       this.fail(`request ${routed.request.id} is over, its attempt at ${backend.id} is not`)
     if (code !== 'ERR_AETHER_BACKENDS_NONE' && code !== 'ERR_AETHER_BREAKER_OPEN') return
@@ -169,6 +167,16 @@ export class ChaosModel {
     const held = [...this.backends.values()].reduce((sum, each) => sum + each.held, 0)
     if (active !== held) this.fail(`the balancer counts ${active} slots, it is ${held}`)
     if (queued > queueLimit) this.fail(`${queued} wait`)
+  }
+
+  /** The homes of the session of this request, those of them kept that were its homes when it came. */
+  private renew({ sessionId }: LbRequest, cameAt: number): Map<Backend, number> {
+    const homes =
+      (sessionId === undefined ? undefined : this.homes.get(sessionId)) ?? new Map<Backend, number>()
+    if (sessionId !== undefined) this.homes.set(sessionId, homes)
+    for (const [home, until] of homes)
+      if (until > cameAt) homes.set(home, this.now() + this.options.sessionTtlMs)
+    return homes
   }
 
   private fail(violation: string): void {

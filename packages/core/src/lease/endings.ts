@@ -91,6 +91,14 @@ export interface Ended {
   readonly begun: number
 }
 
+/** Errors of an `Ending` that are not a worker's or a canceller's own words. */
+const nameless: ReadonlySet<string> = new Set([
+  'ERR_AETHER_ATTEMPTS_EXHAUSTED',
+  'ERR_AETHER_DEADLINE_EXCEEDED',
+  'ERR_AETHER_TASK_EXPIRED',
+  'ERR_AETHER_WORKERS_NONE',
+])
+
 /** The completion that the caller itself writes. */
 export function completionOf(
   hold: Ended,
@@ -98,6 +106,7 @@ export function completionOf(
   who: { readonly client: string; readonly host: string },
 ): CompleteEvent {
   const { route, tid } = hold.open.task
+  const { error } = ending
   return {
     action: 'complete',
     route,
@@ -108,6 +117,7 @@ export function completionOf(
     attempt: hold.begun,
     workgroup: hold.workgroup,
     codec: 'json',
-    error: ending.error,
+    // Who reads it in a log has nothing but the text.
+    error: nameless.has(error.code) ? { ...error, message: `task ${tid}: ${error.message}` } : error,
   }
 }

@@ -59,7 +59,7 @@ export class Offering {
     hold.offers += 1
     hold.offeredAt = settings.clock.monotonic()
     hold.timer?.cancel()
-    hold.timer = timers.set(this.#answers.delayMs(hold.sends), () => this.#offerAgain(hold))
+    hold.timer = timers.set(this.#answers.delayMs(hold.sends), (lateMs) => this.#offerAgain(hold, lateMs))
     hold.sentAt = Infinity
     hold.foundNobody = false
     try {
@@ -144,17 +144,22 @@ export class Offering {
   }
 
   /** Nobody answered in time. Where answers take longer by now than they did when it was offered, it waits on. */
-  #offerAgain(hold: Hold): void {
+  #offerAgain(hold: Hold, lateMs: number): void {
     if (hold.status !== 'offered') return
     const { settings, timers } = this.#context
+    if (lateMs > settings.resendMs / 4) {
+      // This process itself stood still: what was answered meanwhile is read first.
+      hold.timer = timers.set(settings.resendMs / 4, () => this.#offerAgain(hold, 0))
+      return
+    }
     if (hold.sentAt === Infinity) {
       // It waits for a connection, say: a second one would only wait behind it.
-      hold.timer = timers.set(settings.resendMs, () => this.#offerAgain(hold))
+      hold.timer = timers.set(settings.resendMs, (late) => this.#offerAgain(hold, late))
       return
     }
     const waitMs = hold.offeredAt + this.#answers.delayMs(hold.sends) / 1.25 - settings.clock.monotonic()
     if (waitMs > settings.resendMs / 4) {
-      hold.timer = timers.set(waitMs, () => this.#offerAgain(hold))
+      hold.timer = timers.set(waitMs, (late) => this.#offerAgain(hold, late))
       return
     }
     if (!hold.isNamed && hold.sends >= mostObserverSends) return this.#onEnding(hold, nobodyEnding(hold))

@@ -405,6 +405,9 @@ describe('release', () => {
     outcomeOf(delivery.ack(completeOf(delivery, { body: new Uint8Array(2_000) })))
     await clock.advance(3_100)
     expect(codes).toEqual(['ERR_AETHER_LEASE_LOST'])
-    expect(caller.completions('1')).toMatchObject([{ error: { code: 'ERR_AETHER_ATTEMPTS_EXHAUSTED' } }])
+    const message = expect.stringMatching(/^task 1: .+ lost its lease/) as string
+    expect(caller.completions('1')).toMatchObject([
+      { error: { code: 'ERR_AETHER_ATTEMPTS_EXHAUSTED', message } },
+    ])
   })
 })

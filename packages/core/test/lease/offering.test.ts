@@ -207,4 +207,36 @@ describe('offers', () => {
     await clock.advance(2)
     expect(worker.deliveries).toHaveLength(1)
   })
+
+  test('a caller that stood still reads what was answered before it offers again', async () => {
+    const { clock, hub, member, close } = party({ resendMs: 1_000 })
+    const caller = await member('caller')
+    const worker = await member('worker')
+    const other = await member('other')
+    await worker.consume({ leaseMs: 60_000 })
+    await caller.transport.send(taskOf('1'))
+    caller.freeze()
+    await clock.advance(5_000)
+    await other.consume({ leaseMs: 60_000 })
+    caller.thaw()
+    await clock.advance(1_000)
+    expect(hub.sent.filter(({ kind }) => kind === 'offer')).toHaveLength(1)
+    await close()
+  })
+
+  test('and offers again what nobody answered', async () => {
+    const { clock, hub, member, close } = party({ resendMs: 1_000 })
+    const caller = await member('caller')
+    const worker = await member('worker')
+    await worker.consume({ leaseMs: 60_000 })
+    hub.fate = () => []
+    await caller.transport.send(taskOf('1'))
+    caller.freeze()
+    await clock.advance(5_000)
+    hub.fate = () => [1]
+    caller.thaw()
+    await clock.advance(500)
+    expect(worker.deliveries).toHaveLength(1)
+    await close()
+  })
 })

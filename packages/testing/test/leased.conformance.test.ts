@@ -21,7 +21,8 @@ async function create({
   const made: LeasedTransport<typeof relayCapabilities>[] = []
   const over = (relay: HubRelay): LeasedTransport<typeof relayCapabilities> => {
     const one = leased(relay, {
-      resendMs: 50,
+      // All parties share one process: a busy machine must not take an answer for late.
+      resendMs: 200,
       retryMs: 50,
       queryMs: 200,
       ...(maxQueued === undefined ? {} : { maxOpen: maxQueued }),

@@ -603,6 +603,7 @@ describe('tasks', () => {
     const renewing = lease.renew()
     broker.last.lose()
     await expect(renewing).rejects.toEqual(mine('ERR_AETHER_LEASE_LOST'))
+    await expect(renewing).rejects.toMatchObject({ cause: { message: expect.stringContaining('task 1 ') } })
     await expect(lease.renew()).rejects.toEqual(mine('ERR_AETHER_LEASE_LOST'))
     await expect(lease.release(0, false, huge)).rejects.toEqual(mine('ERR_AETHER_LEASE_LOST'))
   })

@@ -36,7 +36,7 @@ export class LeaseTable {
 
   renew(lease: Lease): Promise<void> {
     writeRenew(this.#connection.writer, lease.id)
-    return this.#sent()
+    return this.#sent(lease)
   }
 
   report(lease: Lease, status: StatusFields): Promise<void> {
@@ -47,7 +47,7 @@ export class LeaseTable {
     } catch (error) {
       return Promise.reject(this.mapError(error))
     }
-    return this.#sent()
+    return this.#sent(lease)
   }
 
   ack(lease: Lease, outcome: number, complete: CompleteFields, deadLetter: boolean): Promise<void> {
@@ -107,11 +107,11 @@ export class LeaseTable {
   #settled(lease: Lease): Promise<void> {
     this.#leases.delete(lease)
     lease.settle()
-    return this.#sent()
+    return this.#sent(lease)
   }
 
-  #sent(): Promise<void> {
-    const waiter = new LeaseWaiter(this)
+  #sent(lease: Lease): Promise<void> {
+    const waiter = new LeaseWaiter(this, lease.tid)
     this.#connection.sent(waiter)
     return waiter.promise
   }

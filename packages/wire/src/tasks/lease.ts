@@ -118,11 +118,14 @@ export class Lease {
 export class LeaseWaiter implements CommandWaiter {
   readonly promise: Promise<void>
   readonly #table: LeaseTable
+  /** Not the lease, whose bytes need not be kept until its end is confirmed. */
+  readonly #tid: string
   #resolve!: () => void
   #reject!: (error: Error) => void
 
-  constructor(table: LeaseTable) {
+  constructor(table: LeaseTable, tid: string) {
     this.#table = table
+    this.#tid = tid
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -135,14 +138,20 @@ export class LeaseWaiter implements CommandWaiter {
 
   refused(error: WireError): void {
     const isLost = error.code === 'ERR_AETHER_TRANSPORT_LOST' || error.code === 'ERR_AETHER_TRANSPORT_CLOSED'
-    this.#reject(this.#table.mapError(isLost ? lostWith(error) : error))
+    this.#reject(this.#table.mapError(isLost ? lostWith(this.#tid, error) : refusedOf(this.#tid, error)))
   }
 }
 
-function lostWith(error: WireError): WireError {
+function lostWith(tid: string, error: WireError): WireError {
   return new WireError(
     'ERR_AETHER_LEASE_LOST',
-    `The lease ended with the connection; its last word may have been heard. ${error.message}`,
+    `The lease of task ${tid} ended with the connection; its last word may have been heard. ${error.message}`,
     { cause: error },
   )
+}
+
+/** A command carries no name, so the broker cannot tell which task it refuses. */
+function refusedOf(tid: string, error: WireError): WireError {
+  const { code, message, retryable } = error
+  return new WireError(code, `Task ${tid}: ${message}`, { cause: error, retryable })
 }

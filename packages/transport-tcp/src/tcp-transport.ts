@@ -144,7 +144,7 @@ export class TcpTransport implements Transport<TcpCapabilities> {
     } catch (error) {
       throw toAetherError(error)
     }
-    await abortable(this.#client.drained(), options?.signal)
+    await abortable(mapped(this.#client.drained()), options?.signal)
   }
 
   async listen(filter: EventFilter, handler: (event: AetherEvent) => void): Promise<Listener> {

@@ -55,6 +55,34 @@ describe('tcp', () => {
     await wrong.close()
   })
 
+  it('tells with an error of core that there was no connection for what much is held of', async () => {
+    const broker = createBroker({ port: 0 })
+    await broker.start()
+    const transport = tcp({ url: broker.url, connectTimeoutMs: 200 })
+    await transport.start(host)
+    await broker.close()
+    const event = {
+      action: 'online',
+      route: { union: 'u', job: 'j', task: 't', context: 'x' },
+      tid: 'w',
+      client: 'c',
+      host: 'h',
+      codec: 'raw',
+      body: new Uint8Array(700_000),
+    } as const
+    await expect
+      .poll(() => transport.state, { timeout: 10_000 })
+      .toMatchObject({ status: 'reconnecting', error: { code: 'ERR_AETHER_CONNECT_FAILED' } })
+    await transport.publish(event)
+    const publishing = transport.publish(event)
+    await expect(publishing).rejects.toBeInstanceOf(AetherError)
+    await expect(publishing).rejects.toMatchObject({
+      code: 'ERR_AETHER_CONNECT_TIMEOUT',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+    await transport.close()
+  })
+
   it('tells a worker that carries less than its broker', async () => {
     await using broker = createBroker({ port: 0, maxPayloadBytes: 4_194_304 })
     await broker.start()

@@ -15,6 +15,7 @@ import { LbError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { checkMember } from '../scaling/replica-groups.ts'
 import { strategyFactory } from '../strategies/algorithm.ts'
+import { reasonText } from '../reason-text.ts'
 import { checkSchema, type Locate } from './check-schema.ts'
 import { configSchema, type LbConfig } from './config-schema.ts'
 
@@ -140,7 +141,7 @@ function parseText(text: string, lines: LineCounter): Parsed {
 
 /** Without the lines themselves, which the parser shows too: there may be a secret in them. */
 function reasonOf(error: unknown): string {
-  const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  const [reason = ''] = reasonText(error).split('\n')
   return error instanceof YAMLParseError ? reason.replace(/:$/, '') : reason
 }
 

@@ -1,5 +1,6 @@
 import { checkFields, checkNumber, checkText, show } from '../check-options.ts'
 import { LbError } from '../errors.ts'
+import { reasonText } from '../reason-text.ts'
 import { BoundedLoad } from './bounded-load.ts'
 import { guardedFactory, invalidAlgorithm } from './guarded-strategy.ts'
 import { IpHash } from './ip-hash.ts'
@@ -80,7 +81,7 @@ function checkAlgorithm(algorithm: AlgorithmOptions): AlgorithmOptions {
     return checkOptions(algorithm)
   } catch (error) {
     if (error instanceof LbError && error.code === 'ERR_AETHER_ALGORITHM_INVALID') throw error
-    throw invalidAlgorithm(error instanceof Error ? error.message : String(error), error)
+    throw invalidAlgorithm(reasonText(error), error)
   }
 }
 

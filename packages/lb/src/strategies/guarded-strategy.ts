@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import { LbError } from '../errors.ts'
+import { reasonText } from '../reason-text.ts'
 import type { Picking, Strategy, StrategyView } from './strategy.ts'
 
 /**
@@ -48,8 +49,7 @@ export class GuardedStrategy implements Strategy {
   }
 
   private broken(method: string, cause: unknown): LbError {
-    const text = cause instanceof Error ? cause.message : String(cause)
-    return this.invalid(`threw in ${method}: ${text}`, cause)
+    return this.invalid(`threw in ${method}: ${reasonText(cause)}`, cause)
   }
 
   private invalid(what: string, cause?: unknown): LbError {

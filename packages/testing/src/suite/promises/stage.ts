@@ -12,6 +12,7 @@ import { startWorkerPool } from '../../nemesis/worker-pool.ts'
 import type { WorkerPool } from '../../nemesis/worker-pool.ts'
 import { workloadDefinitions } from '../../worker/workload-tasks.ts'
 import type { WorkloadInput, WorkloadName, WorkloadOutput } from '../../worker/workload-tasks.ts'
+import { until } from '../../until.ts'
 import { bounded } from '../expectations.ts'
 import type { CaseContext } from '../suite-case.ts'
 
@@ -46,7 +47,7 @@ export interface Stage {
   perform(task: WorkloadName, input: WorkloadInput, options?: PerformOptions): Performed
   /** Waits until every performed task has ended. */
   settle(): Promise<readonly (Performed & { readonly settlement: Settlement })[]>
-  /** Lets `nemeses` strike until every performed task has ended. */
+  /** Lets `nemeses` strike, once there is something in hand that they can disturb, until every performed task has ended. */
   settleUnder(
     nemeses: readonly Nemesis[],
     options?: StormOptions,
@@ -134,6 +135,12 @@ class WorkloadStage implements Stage {
     nemeses: readonly Nemesis[],
     options: StormOptions = {},
   ): Promise<readonly (Performed & { readonly settlement: Settlement })[]> {
+    const { recorder } = this.#context
+    // On a slow machine the first fault would come before the first task, and prove nothing.
+    await until(() => recorder.entries.some(({ kind }) => kind === 'delivered'), {
+      timeoutMs: patienceMs,
+      what: 'a worker was handed a task',
+    })
     const controller = new AbortController()
     const schedule = runSchedule({
       nemeses,
@@ -144,7 +151,7 @@ class WorkloadStage implements Stage {
       holdMs: [700, 1_100],
       minStrikes: 2,
       signal: controller.signal,
-      record: (entry) => this.#context.recorder.record(entry),
+      record: (entry) => recorder.record(entry),
     })
     try {
       return await this.settle()
